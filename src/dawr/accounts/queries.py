@@ -1,0 +1,171 @@
+"""Who is asking, and who works here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from uuid import UUID
+from weakref import WeakKeyDictionary
+
+from dawr.accounts import rules, store, tokens
+from dawr.accounts import store_directory as directory
+from dawr.accounts.recent import Recent
+from dawr.accounts.rules import AccountNotFound, Actor, CsrfFailed, Identity, Membership, Role
+from dawr.accounts.store_directory import Card
+from dawr.platform.crypto import Keyring
+from dawr.platform.db import Database, ReadTx
+from dawr.platform.errors import Unauthenticated
+from dawr.platform.services import Services
+
+
+class _Recently:
+    """What one process has just read of sessions and memberships."""
+
+    def __init__(self) -> None:
+        self.identities: Recent[tuple[UUID, bytes | None], Identity | None] = Recent()
+        self.memberships: Recent[tuple[UUID, UUID], Membership | None] = Recent()
+
+
+_recently: WeakKeyDictionary[Database, _Recently] = WeakKeyDictionary()
+
+
+def _recent(services: Services) -> _Recently:
+    return _recently.setdefault(services.db, _Recently())
+
+
+def forget(services: Services) -> None:
+    """A session or role was changed here: the next request of this process sees it at once, others within half a second."""
+    _recently.pop(services.db, None)
+
+
+async def identify(
+    services: Services,
+    *,
+    authorization: str | None,
+    cookie: str | None,
+    csrf: str | None,
+    method: str,
+    same_origin: bool | None,
+) -> Identity | None:
+    """Who a request's ``Authorization`` header or session cookie belongs to; None for nobody.
+
+    ``Unauthenticated`` for a bearer token that is not good (any more). A cookie that is not good counts as none: browsers
+    send it without being asked. ``CsrfFailed`` where a live cookie would change something without the page's proof.
+    """
+    token = _bearer(authorization)
+    if token is not None:
+        return await _of_token(services, token)
+    named = tokens.unpacked(cookie) if cookie else None
+    if named is None:
+        return None
+    identity = await _resolved(services, named[0], tokens.digest(named[1]))
+    if identity is not None and method.upper() not in rules.SAFE_METHODS:
+        _require_own_page(services.keyring, identity, csrf, same_origin)
+    return identity
+
+
+def _bearer(authorization: str | None) -> str | None:
+    """The token; None where the header is missing or of another scheme (a proxy's own password, for one)."""
+    scheme, _, token = (authorization or "").strip().partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None
+
+
+async def _of_token(services: Services, token: str) -> Identity:
+    session_id = tokens.session_of(services.keyring, token, now=services.clock.now())
+    identity = await _resolved(services, session_id, None)
+    if identity is None:
+        raise Unauthenticated
+    return identity
+
+
+async def _resolved(services: Services, session_id: UUID, secret_hash: bytes | None) -> Identity | None:
+    async def read() -> Identity | None:
+        async with services.db.write() as tx:
+            return await directory.resolve(tx, session_id, secret_hash)
+
+    return await _recent(services).identities.get((session_id, secret_hash), read)
+
+
+def _require_own_page(keyring: Keyring, identity: Identity, csrf: str | None, same_origin: bool | None) -> None:
+    if same_origin is False or csrf is None or not tokens.csrf_fits(keyring, identity.session_id, csrf):
+        raise CsrfFailed
+
+
+def csrf_token(services: Services, session_id: UUID) -> str:
+    """What a page sends back as ``X-CSRF-Token`` with everything that changes something."""
+    return tokens.csrf(services.keyring, session_id)
+
+
+def same_origin(services: Services, headers: Mapping[str, str], scheme: str) -> bool | None:
+    """``rules.same_origin`` for a request's headers (by lower-case name) and the scheme it came by."""
+    origins = {services.settings.url, f"{scheme}://{headers.get('host', '')}"}
+    return rules.same_origin(fetch_site=headers.get("sec-fetch-site"), origin=headers.get("origin"), origins=origins)
+
+
+async def actor_in(services: Services, identity: Identity, facility_id: UUID) -> Actor | None:
+    """What this person is in a facility; None for nothing there. An operator is one everywhere."""
+    present = facility_id in identity.facilities
+    membership = await _membership(services, identity.account_id, facility_id) if present else None
+    actor = Actor(
+        kind="staff",
+        account_id=identity.account_id,
+        session_id=identity.session_id,
+        role=Role.OPERATOR,
+        operator=identity.operator,
+    )
+    if membership is None or not membership.active:
+        return actor if identity.operator else None
+    return replace(
+        actor, role=membership.role, clinics=membership.clinics, doctor=membership.doctor, desk=membership.desk
+    )
+
+
+async def _membership(services: Services, account_id: UUID, facility_id: UUID) -> Membership | None:
+    async def read() -> Membership | None:
+        async with services.db.read(facility_id) as tx:
+            return await store.find(tx, account_id)
+
+    return await _recent(services).memberships.get((account_id, facility_id), read)
+
+
+def home_facility(identity: Identity) -> UUID | None:
+    """The facility meant where a request names none: the one the account joined first."""
+    return identity.facilities[0] if identity.facilities else None
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account and what it is in the transaction's facility."""
+
+    card: Card
+    membership: Membership
+
+
+async def profile(tx: ReadTx, keyring: Keyring, account_id: UUID) -> Card:
+    """Who an account is, for itself; ``AccountNotFound``."""
+    found = await directory.cards(tx, keyring, [account_id])
+    if account_id not in found:
+        raise AccountNotFound
+    return found[account_id]
+
+
+async def user(tx: ReadTx, keyring: Keyring, account_id: UUID) -> User:
+    """One user of the transaction's facility; ``AccountNotFound``."""
+    membership = await store.find(tx, account_id)
+    if membership is None or membership.removed:
+        raise AccountNotFound
+    return User(await profile(tx, keyring, account_id), membership)
+
+
+async def users(tx: ReadTx, keyring: Keyring, *, after: UUID, limit: int) -> list[User]:
+    """A page of the facility's users, in the order their accounts were made."""
+    found = await store.page(tx, after=after, limit=limit)
+    cards = await directory.cards(tx, keyring, [one.account_id for one in found])
+    return [User(cards[one.account_id], one) for one in found]
+
+
+async def count(tx: ReadTx) -> int:
+    return await store.count(tx)
+
+
+async def account_named(tx: ReadTx, keyring: Keyring, email: str) -> UUID | None:
+    """The account with this e-mail address."""
+    return await directory.find(tx, keyring, email)

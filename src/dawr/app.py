@@ -1,0 +1,175 @@
+"""The web app, and the one place where the house is put together."""
+
+import hashlib
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from starlette.requests import Request
+
+import dawr.accounts.mount
+import dawr.facilities.mount
+import dawr.realtime.mount
+import dawr.tickets.mount
+import dawr.waits.mount
+import dawr.web.mount
+from dawr.accounts import queries as accounts
+from dawr.accounts.rules import STRANGER, Actor
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Facility, FacilityNotFound
+from dawr.platform.addresses import client_address, limit_bucket
+from dawr.platform.clock import Clock, SystemClock
+from dawr.platform.config import Settings
+from dawr.platform.crypto import Keyring
+from dawr.platform.db import Database
+from dawr.platform.errors import N_, Invalid
+from dawr.platform.http import health, openapi, problems
+from dawr.platform.http.context import DEVICE_COOKIE, TICKET_COOKIE
+from dawr.platform.http.middleware import FacilityPrefix, PlainRequests, RequestLog
+from dawr.platform.idempotency import Key, KeyMalformed
+from dawr.platform.metrics import Metrics
+from dawr.platform.ratelimit import RateLimiter
+from dawr.platform.services import Services
+
+MOUNTS = (
+    dawr.accounts.mount.mount,
+    dawr.facilities.mount.mount,
+    dawr.tickets.mount.mount,
+    dawr.waits.mount.mount,
+    dawr.realtime.mount.mount,
+    dawr.web.mount.mount,
+)
+Lifespan = Callable[[], AbstractAsyncContextManager[None]]
+_KEY = re.compile(r"^[\x21-\x7e]{16,200}$")
+_DEVICE = re.compile(r"^[A-Za-z0-9_-]{22,64}$")
+
+
+class FacilitiesDisagree(Invalid):
+    code = "facilities_disagree"
+    title = N_("The address and the header name different facilities")
+
+
+def build_services(settings: Settings, *, clock: Clock | None = None) -> Services:
+    """The services of one process. ``settings.database_url`` is set: the embedded server's where there is no other."""
+    assert settings.database_url is not None
+    clock, metrics = clock or SystemClock(), Metrics()
+    keyring = (
+        Keyring.from_setting(settings.keys.get_secret_value())
+        if settings.keys
+        else Keyring.load_or_create(settings.data_dir / "keys.json")
+    )
+    db = Database(
+        settings.database_url,
+        clock=clock,
+        metrics=metrics,
+        size=settings.database_pool_size,
+        prepare=settings.database_direct_url is None,
+    )
+    limits = RateLimiter(db.pool, keyring, metrics=metrics, enabled=settings.rate_limits)
+    return Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
+
+
+def create_app(services: Services) -> FastAPI:
+    """The app with every slice mounted. ``app.state.lifespans`` run around its life, ``on_stop`` when it is told to end."""
+    app = FastAPI(
+        title="Dawr",
+        version=version("dawr"),
+        lifespan=_live,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        strict_content_type=False,
+    )
+    app.state.services = services
+    app.state.resolve = _resolve
+    app.state.lifespans = []
+    app.state.on_stop = []
+    problems.install(app)
+    for mount in (health.mount, *MOUNTS, openapi.mount):
+        mount(app, services)
+    app.add_middleware(FacilityPrefix)
+    app.add_middleware(PlainRequests)
+    app.add_middleware(RequestLog, metrics=services.metrics)
+    return app
+
+
+@asynccontextmanager
+async def _live(app: FastAPI) -> AsyncIterator[None]:
+    services: Services = app.state.services
+    lifespans: list[Lifespan] = app.state.lifespans
+    await services.db.open()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(services.db.close)
+        for one in lifespans:
+            await stack.enter_async_context(one())
+        yield
+
+
+async def _resolve(request: Request) -> Context:
+    """The context of a request: its facility *selects*, never grants; who has no role there finds nothing."""
+    services: Services = request.app.state.services
+    identity = await accounts.identify_request(services, request)
+    facility = await _facility(services, request, identity)
+    actor = await _actor(services, identity, facility)
+    device = request.cookies.get(DEVICE_COOKIE, "")
+    known = bool(_DEVICE.match(device))
+    return Context(
+        services=services,
+        facility=facility,
+        actor=actor,
+        language=problems.language_of(request.headers),
+        address=limit_bucket(client_address(request.scope, services.settings.trusted_proxies)),
+        device=device if known else secrets.token_urlsafe(24),
+        new_device=not known,
+        secure=request.url.scheme == "https",
+        secrets=_ticket_secrets(request),
+        idempotency_key=await _idempotency_key(request, services, actor),
+    )
+
+
+async def _facility(services: Services, request: Request, identity: accounts.Identity | None) -> Facility:
+    in_path, in_header = request.scope.get("facility_slug"), request.headers.get("x-facility")
+    if in_path and in_header and in_path != in_header:
+        raise FacilitiesDisagree
+    slug = in_path or in_header
+    home = identity.home if identity else None
+    found = (
+        await facilities.locate(services, slug=slug) if slug or not home else await facilities.locate(services, id=home)
+    )
+    if found is None:
+        raise FacilityNotFound
+    return found
+
+
+async def _actor(services: Services, identity: accounts.Identity | None, facility: Facility) -> Actor:
+    if identity is None:
+        return STRANGER
+    actor = await accounts.actor_in(services, identity, facility.id)
+    if actor is None:
+        raise FacilityNotFound
+    return actor
+
+
+def _ticket_secrets(request: Request) -> tuple[str, ...]:
+    header = request.headers.get("ticket-secret")
+    if header is not None:
+        return (header,)
+    return tuple(value for name, value in request.cookies.items() if name.startswith(TICKET_COOKIE))[:20]
+
+
+async def _idempotency_key(request: Request, services: Services, actor: Actor) -> Key | None:
+    given = request.headers.get("idempotency-key")
+    if given is None or request.method != "POST":
+        return None
+    if not _KEY.match(given):
+        raise KeyMalformed
+    body = await request.body()
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    message = b"\x00".join((request.method.encode(), path.encode(), body))
+    _, fingerprint = services.keyring.mac("idempotency", message, key_id=min(services.keyring.key_ids))
+    caller = actor.label if actor.kind == "staff" else "public"
+    return Key(caller, hashlib.sha256(given.encode()).digest(), fingerprint)

@@ -1,0 +1,28 @@
+"""What happens to a facility, by the names the event log keeps. Data holds ids, enums and numbers.
+
+Streams: ``facility``, ``department:<id>``, ``clinic:<id>`` (its desks included), ``doctor:<id>``.
+"""
+
+FACILITY_CREATED = "facility_created"
+FACILITY_CHANGED = "facility_changed"
+FACILITY_PAUSED = "facility_paused"
+FACILITY_RESUMED = "facility_resumed"
+
+DEPARTMENT_CREATED = "department_created"
+DEPARTMENT_CHANGED = "department_changed"
+DEPARTMENT_ARCHIVED = "department_archived"
+
+CLINIC_CREATED = "clinic_created"
+CLINIC_CHANGED = "clinic_changed"
+CLINIC_PAUSED = "clinic_paused"
+CLINIC_RESUMED = "clinic_resumed"
+CLINIC_CLOSED = "clinic_closed"
+CLINIC_OPENED = "clinic_opened"
+CLINIC_POSTER_RENEWED = "clinic_poster_renewed"
+CLINIC_ARCHIVED = "clinic_archived"
+DESK_ADDED = "desk_added"
+DESK_REMOVED = "desk_removed"
+
+DOCTOR_CREATED = "doctor_created"
+DOCTOR_CHANGED = "doctor_changed"
+DOCTOR_ARCHIVED = "doctor_archived"

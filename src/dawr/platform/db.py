@@ -1,0 +1,210 @@
+"""PostgreSQL: one pool, two kinds of transaction, opened at the edge for one facility.
+
+A transaction's first trip begins it, takes the role that owns nothing and names the facility, so that row-level security
+shows that facility's rows and no others. ``ReadTx`` sees one snapshot; ``WriteTx`` commits when its block ends without an
+exception, and only then tells the listeners which streams it touched. Whatever keeps the store out of reach is
+``Unavailable``, soon enough for a person to be told.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+from uuid import UUID
+
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from dawr.platform.clock import Clock
+from dawr.platform.errors import Unavailable
+from dawr.platform.logging import get_logger
+from dawr.platform.metrics import Metrics
+from dawr.platform.schema import APP_ROLE
+
+SLOW_SECONDS = 0.1
+REACH_SECONDS = 1.5
+DEADLINE_SECONDS = 10.0
+STATEMENT_TIMEOUT = "8s"
+T = TypeVar("T")
+Connection = AsyncConnection[DictRow]
+Stream = tuple[UUID, str]
+log = get_logger(__name__)
+
+
+class ReadTx:
+    """One snapshot of one facility. Statements take named parameters (``%(name)s``); rows are dictionaries."""
+
+    def __init__(self, connection: Connection, *, facility_id: UUID | None, now: datetime, metrics: Metrics) -> None:
+        self.connection = connection
+        self.facility_id = facility_id
+        self.now = now
+        self._metrics = metrics
+
+    async def rows(self, sql: str, **params: object) -> list[dict[str, Any]]:
+        return await (await self._run(sql, params)).fetchall()
+
+    async def row(self, sql: str, **params: object) -> dict[str, Any] | None:
+        return await (await self._run(sql, params)).fetchone()
+
+    async def value(self, sql: str, **params: object) -> Any:
+        found = await self.row(sql, **params)
+        return None if found is None else next(iter(found.values()))
+
+    async def _run(self, sql: str, params: dict[str, object]) -> psycopg.AsyncCursor[DictRow]:
+        if self.facility_id is not None:
+            params.setdefault("facility_id", self.facility_id)
+        started = time.perf_counter()
+        cursor = await self.connection.execute(sql, params)
+        seconds = time.perf_counter() - started
+        if seconds > SLOW_SECONDS:
+            self._metrics.db_slow_queries.inc()
+            log.warning("slow_query", milliseconds=round(seconds * 1000), statement=" ".join(sql.split()))
+        return cursor
+
+
+class WriteTx(ReadTx):
+    """A transaction that may change things. ``touched`` collects the streams to wake after the commit."""
+
+    def __init__(self, connection: Connection, *, facility_id: UUID | None, now: datetime, metrics: Metrics) -> None:
+        super().__init__(connection, facility_id=facility_id, now=now, metrics=metrics)
+        self.touched: set[Stream] = set()
+
+    async def execute(self, sql: str, **params: object) -> int:
+        """Runs a statement that returns no rows; the number of rows it changed."""
+        return (await self._run(sql, params)).rowcount
+
+    async def execute_many(self, sql: str, params: Iterable[dict[str, object]]) -> None:
+        """Runs one statement for each set of parameters, in one trip."""
+        rows = [{"facility_id": self.facility_id} | row for row in params]
+        await self.connection.cursor().executemany(sql, rows)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What fails inside is undone without losing the rest of the transaction."""
+        await self.connection.execute("SAVEPOINT inner_step")
+        try:
+            yield
+        except BaseException:
+            await self.connection.execute("ROLLBACK TO SAVEPOINT inner_step")
+            raise
+        await self.connection.execute("RELEASE SAVEPOINT inner_step")
+
+
+class Database:
+    def __init__(self, url: str, *, clock: Clock, metrics: Metrics, size: int = 16, prepare: bool = True) -> None:
+        """``prepare=False`` where a pooler hands each transaction another server connection."""
+        self.url = url
+        self.clock = clock
+        self.on_commit: list[Callable[[set[Stream]], None]] = []
+        self._metrics = metrics
+        self._role_clause = f"SET LOCAL ROLE {APP_ROLE}; "
+        self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            connection_class=AsyncConnection[DictRow],
+            kwargs={
+                "autocommit": True,
+                "row_factory": dict_row,
+                "connect_timeout": 3,
+                "prepare_threshold": 5 if prepare else None,
+                "application_name": "dawr",
+            },
+            min_size=2,
+            max_size=size,
+            timeout=REACH_SECONDS,
+            reconnect_timeout=30,
+            max_idle=300,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        await self.pool.open()
+        async with self._reached() as connection:
+            self._role_clause = await _role_clause(connection)
+
+    async def close(self) -> None:
+        await self.pool.close(timeout=2)
+
+    @asynccontextmanager
+    async def read(self, facility_id: UUID | None = None) -> AsyncIterator[ReadTx]:
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        async with self._transaction(begin, facility_id) as connection:
+            yield ReadTx(connection, facility_id=facility_id, now=self.clock.now(), metrics=self._metrics)
+
+    @asynccontextmanager
+    async def write(self, facility_id: UUID | None = None) -> AsyncIterator[WriteTx]:
+        async with self._transaction("BEGIN", facility_id) as connection:
+            tx = WriteTx(connection, facility_id=facility_id, now=self.clock.now(), metrics=self._metrics)
+            yield tx
+        if tx.touched:
+            for listener in self.on_commit:
+                listener(tx.touched)
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str, facility_id: UUID | None) -> AsyncIterator[Connection]:
+        setting = f"; SET LOCAL dawr.facility = '{facility_id}'" if facility_id else ""
+        first = f"{begin}; {self._role_clause}SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'{setting}"
+        outcome = self._metrics.db_transactions.labels
+        async with self._reached() as connection:
+            await _in_time(connection.execute(first, prepare=False), REACH_SECONDS)
+            try:
+                async with asyncio.timeout(DEADLINE_SECONDS):
+                    yield connection
+                    await connection.execute("COMMIT", prepare=False)
+            except BaseException as error:
+                outcome(outcome=_outcome(error)).inc()
+                await _roll_back(connection)
+                raise
+            outcome(outcome="committed").inc()
+
+    @asynccontextmanager
+    async def _reached(self) -> AsyncIterator[Connection]:
+        try:
+            async with self.pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            log.warning("database_out_of_reach", reason=type(error).__name__)
+            raise Unavailable from error
+
+
+async def _role_clause(connection: Connection) -> str:
+    """The clause that leaves the owner's rights; empty where the server gave none to make roles (RLS is forced anyway)."""
+    found = await (
+        await connection.execute(
+            "SELECT exists(SELECT FROM pg_roles WHERE rolname = %(role)s) AS made,"
+            " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS above",
+            {"role": APP_ROLE},
+        )
+    ).fetchone()
+    assert found is not None
+    if found["made"]:
+        return f"SET LOCAL ROLE {APP_ROLE}; "
+    if found["above"]:
+        raise RuntimeError(f"the role {APP_ROLE} is missing: run `dawr migrate`")
+    return ""
+
+
+async def _in_time(work: Awaitable[T], seconds: float) -> T:
+    """Waits for ``work`` no longer than this, even where cancelling it hangs too (a server that was stopped, not ended)."""
+    task = asyncio.ensure_future(work)
+    done, _ = await asyncio.wait({task}, timeout=seconds)
+    if not done:
+        task.cancel()
+        raise TimeoutError
+    return task.result()
+
+
+async def _roll_back(connection: Connection) -> None:
+    try:
+        await _in_time(connection.execute("ROLLBACK", prepare=False), REACH_SECONDS)
+    except (psycopg.Error, TimeoutError):
+        await connection.close()
+
+
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, psycopg.errors.DeadlockDetected):
+        return "deadlocked"
+    return "failed" if isinstance(error, psycopg.Error | TimeoutError) else "rolled_back"

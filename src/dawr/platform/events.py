@@ -1,0 +1,113 @@
+"""The one event log: every change of state is a row, written in the transaction that makes the change.
+
+A *stream* names a subject with a version of its own (``queue:lab``). Whoever appends has locked the subject's row and raised
+its version, so a stream's versions have no gap. Data holds ids, codes and enums, never what describes a person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import UserDefinedType
+
+from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.schema import facility_table, global_table
+
+
+class Xid8(UserDefinedType[str]):
+    """PostgreSQL's 64-bit transaction id; readers that may lag tail the log by it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "xid8"
+
+
+event = facility_table(
+    "event",
+    Column("stream", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("entity", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", JSONB, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("id", BigInteger, Identity(always=True), nullable=False),
+    Column("xact", Xid8(), nullable=False, server_default=text("pg_current_xact_id()")),
+    CheckConstraint("version > 0", name="version_positive"),
+    Index("event_entity_idx", "facility_id", "entity", "id"),
+    grants="SELECT, INSERT",
+)
+
+log_epoch = global_table(
+    "log_epoch",
+    Column("epoch", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    reason="one row an installation: which life of the log this is; a restore starts the next",
+    grants="SELECT",
+)
+
+_APPEND = """
+INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)
+VALUES (%(facility_id)s, %(stream)s, %(version)s, %(entity)s, %(type)s, %(data)s, %(actor)s, %(at)s)
+"""
+_SINCE = """
+SELECT stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND stream = %(stream)s AND version > %(version)s
+ORDER BY version LIMIT %(limit)s
+"""
+_OF_ENTITY = """
+SELECT stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND entity = %(entity)s ORDER BY id
+"""
+_LAST_OF_ENTITY = """
+SELECT stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND entity = %(entity)s ORDER BY id DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One row of the log. ``entity`` is what it is about (a ticket's id), ``actor`` who did it (``account:…``, ``patient``)."""
+
+    stream: str
+    version: int
+    entity: str
+    type: str
+    data: Mapping[str, Any]
+    actor: str
+    at: datetime
+
+
+async def append(tx: WriteTx, events: Sequence[Recorded]) -> None:
+    """Writes the events, whose versions the caller has taken under its subjects' locks, and marks their streams touched."""
+    assert tx.facility_id is not None
+    await tx.execute_many(_APPEND, [asdict(one) | {"data": Jsonb(dict(one.data))} for one in events])
+    tx.touched.update((tx.facility_id, one.stream) for one in events)
+
+
+async def since(tx: ReadTx, *, stream: str, version: int, limit: int = 1000) -> list[Recorded]:
+    """What happened to a subject after ``version``, in order, at most ``limit``."""
+    return [Recorded(**row) for row in await tx.rows(_SINCE, stream=stream, version=version, limit=limit)]
+
+
+async def history(tx: ReadTx, entity: UUID | str) -> list[Recorded]:
+    """Everything that happened to one entity, oldest first."""
+    return [Recorded(**row) for row in await tx.rows(_OF_ENTITY, entity=str(entity))]
+
+
+async def last(tx: ReadTx, entity: UUID | str) -> Recorded | None:
+    """The latest thing that happened to one entity."""
+    row = await tx.row(_LAST_OF_ENTITY, entity=str(entity))
+    return Recorded(**row) if row else None
+
+
+async def epoch(tx: ReadTx) -> UUID:
+    """The life of the log that its cursors belong to."""
+    found: UUID = await tx.value("SELECT epoch FROM log_epoch ORDER BY started_at DESC LIMIT 1")
+    return found

@@ -1,0 +1,44 @@
+"""What a request's body may be: known fields only, and no text that could confuse a screen, a log or the store."""
+
+import re
+import unicodedata
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def _without_control_characters(value: Any) -> Any:
+    if isinstance(value, str) and FORBIDDEN.search(value):
+        raise ValueError("control characters are not allowed")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _without_control_characters(key)
+            _without_control_characters(item)
+    if isinstance(value, list):
+        for item in value:
+            _without_control_characters(item)
+    return value
+
+
+def _decimal(text: str) -> str:
+    """Digits of any script as ASCII digits: people type the numbers their keyboard has."""
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+class Body(BaseModel):
+    """The base of every request body: unknown fields and control characters are refused, spaces around texts dropped."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain_texts(cls, value: Any) -> Any:
+        return _without_control_characters(value)
+
+
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Phone = Annotated[str, AfterValidator(_decimal), StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
+PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]

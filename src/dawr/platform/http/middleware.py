@@ -1,0 +1,150 @@
+"""What wraps every request, as plain ASGI: its id and log line, the size of its body, the facility in its path."""
+
+import asyncio
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+import structlog
+
+from dawr.platform.errors import Invalid, Problem, TooLarge
+from dawr.platform.http.problems import language_of, response_of
+from dawr.platform.logging import get_logger
+from dawr.platform.metrics import Metrics
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 64 * 1024
+BODY_SECONDS = 20.0
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_PREFIX = re.compile(r"^/f/([^/]+)(/.*)?$")
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_FORM = b"application/x-www-form-urlencoded"
+log = get_logger(__name__)
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    return next((value for key, value in scope["headers"] if key == name), None)
+
+
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    headers = {"accept-language": (header(scope, b"accept-language") or b"").decode("latin-1")}
+    await response_of(problem, language_of(headers))(scope, receive, send)
+
+
+class RequestLog:
+    """Gives each request an id (the client's, where it is plain), a log line without its address's secrets, and metrics."""
+
+    def __init__(self, app: App, metrics: Metrics) -> None:
+        self.app = app
+        self.metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = (header(scope, b"x-request-id") or b"").decode("latin-1")
+        request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+        status = 0
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, noting)
+            finally:
+                self._note(scope, status or 500, time.perf_counter() - started)
+
+    def _note(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        self.metrics.request(route=route, method=scope["method"], status=status, seconds=seconds)
+        milliseconds = round(seconds * 1000, 1)
+        log.info("request", method=scope["method"], route=route, status=status, milliseconds=milliseconds)
+
+
+class PlainRequests:
+    """Refuses control characters in addresses and bodies over the limit; hands the body on as one message.
+
+    ``curl -d`` calls JSON a form: on the API's addresses that is read as the JSON it is.
+    """
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        try:
+            self._check_address(scope)
+            if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
+                receive = await self._read(scope, receive)
+        except Problem as problem:
+            await refuse(problem, scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _check_address(self, scope: Scope) -> None:
+        address = unquote_to_bytes(scope.get("raw_path") or scope["path"].encode()) + unquote_to_bytes(
+            scope["query_string"]
+        )
+        try:
+            address.decode()
+        except UnicodeDecodeError as error:
+            raise Invalid from error
+        if _CONTROL.search(address):
+            raise Invalid
+
+    async def _read(self, scope: Scope, receive: Receive) -> Receive:
+        if int(header(scope, b"content-length") or 0) > MAX_BODY:
+            raise TooLarge
+        body = b""
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                body += message.get("body", b"")
+                if len(body) > MAX_BODY:
+                    raise TooLarge
+                if not message.get("more_body", False):
+                    break
+        if "/api/" in scope["path"] and (header(scope, b"content-type") or _FORM).startswith(_FORM):
+            kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
+            scope["headers"] = [*kept, (b"content-type", b"application/json")]
+        return _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+def _replayed(first: Message, receive: Receive) -> Receive:
+    waiting = [first]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
+class FacilityPrefix:
+    """Takes ``/f/<facility>`` for the root of the path: routes match what follows, links keep it."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = _PREFIX.match(scope["path"]) if scope["type"] == "http" else None
+        if found:
+            prefix = f"/f/{found[1]}"
+            path = scope["path"] if found[2] else f"{prefix}/"
+            scope = {**scope, "path": path, "root_path": prefix, "facility_slug": found[1]}
+        await self.app(scope, receive, send)

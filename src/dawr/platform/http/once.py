@@ -1,0 +1,49 @@
+"""A handler's whole change: one transaction, the client's key claimed first, the answer shown from the record."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from dawr.platform import idempotency
+from dawr.platform.db import WriteTx
+from dawr.platform.idempotency import Key, Outcome
+
+REPLAYED = "Idempotent-Replayed"
+
+
+class Place(Protocol):
+    """What is needed of a request's context."""
+
+    @property
+    def idempotency_key(self) -> Key | None: ...
+
+    def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+
+
+Work = Callable[[WriteTx], Awaitable[Outcome]]
+Show = Callable[[WriteTx, Outcome], Awaitable[dict[str, Any]]]
+
+
+async def once(here: Place, work: Work, show: Show) -> Response:
+    """Does ``work`` and answers what ``show`` makes of its outcome; a replay shows the outcome kept, as it is now."""
+    key = here.idempotency_key
+    async with here.write() as tx:
+        earlier = await idempotency.claim(tx, key) if key else None
+        outcome = earlier or await work(tx)
+        if key and not earlier:
+            await idempotency.keep(tx, key, outcome)
+        content = await show(tx, outcome)
+    return answer(content, outcome.status, replayed=earlier is not None)
+
+
+def outcome(record: UUID | str, *, status: int = 200, **note: Any) -> Outcome:
+    return Outcome(status, str(record), note)
+
+
+def answer(content: Any, status: int = 200, *, replayed: bool = False) -> Response:
+    headers = {"Cache-Control": "no-store"} | ({REPLAYED: "true"} if replayed else {})
+    return Response(orjson.dumps(content), status, headers, "application/json")

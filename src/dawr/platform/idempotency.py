@@ -1,0 +1,94 @@
+"""The same request twice is one change: a client's key, claimed first, inside the transaction that makes the change.
+
+The claim keeps no body: a keyed hash of method, path and body says whether it is the same request, and ``record`` with a
+small ``note`` (ids, flags) lets the answer be given again. A transaction that fails takes its claim with it, so the key is
+free; two at once wait for each other on the primary key.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg.types.json import Jsonb
+from sqlalchemy import Column, DateTime, LargeBinary, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from dawr.platform.db import WriteTx
+from dawr.platform.errors import Invalid, N_
+from dawr.platform.schema import facility_table
+
+claim_table = facility_table(
+    "idempotency_claim",
+    Column("caller", Text, primary_key=True),
+    Column("key", LargeBinary, primary_key=True),
+    Column("fingerprint", LargeBinary, nullable=False),
+    Column("status", SmallInteger),
+    Column("record", Text),
+    Column("note", JSONB),
+    Column("at", DateTime(timezone=True), nullable=False),
+    grants="SELECT, INSERT, UPDATE",
+)
+
+_CLAIM = """
+INSERT INTO idempotency_claim (facility_id, caller, key, fingerprint, at)
+VALUES (%(facility_id)s, %(caller)s, %(key)s, %(fingerprint)s, %(at)s) ON CONFLICT DO NOTHING
+"""
+_FIND = """
+SELECT fingerprint, status, record, note FROM idempotency_claim
+WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = %(key)s
+"""
+_KEEP = """
+UPDATE idempotency_claim SET status = %(status)s, record = %(record)s, note = %(note)s
+WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = %(key)s
+"""
+
+
+class KeyReused(Invalid):
+    code = "idempotency_key_reused"
+    title = N_("This idempotency key was used for another request")
+
+
+class KeyMalformed(Invalid):
+    code = "idempotency_key_invalid"
+    title = N_("An idempotency key has 16 to 200 visible ASCII characters")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """``key`` is the hash of what the client sent, ``fingerprint`` the keyed hash of method, path and body."""
+
+    caller: str
+    key: bytes
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was answered: the status, the record it is about, and what the record alone does not tell."""
+
+    status: int
+    record: str
+    note: Mapping[str, Any]
+
+
+async def claim(tx: WriteTx, key: Key) -> Outcome | None:
+    """Claims the key; the earlier outcome where this very request was answered before. ``KeyReused`` for another one."""
+    if await tx.execute(_CLAIM, caller=key.caller, key=key.key, fingerprint=key.fingerprint, at=tx.now):
+        return None
+    row = await tx.row(_FIND, caller=key.caller, key=key.key)
+    assert row is not None
+    if row["fingerprint"] != key.fingerprint:
+        raise KeyReused
+    return Outcome(row["status"], row["record"], row["note"])
+
+
+async def keep(tx: WriteTx, key: Key, outcome: Outcome) -> None:
+    """Keeps the outcome for replays, in the transaction that made it."""
+    await tx.execute(
+        _KEEP,
+        caller=key.caller,
+        key=key.key,
+        status=outcome.status,
+        record=outcome.record,
+        note=Jsonb(dict(outcome.note)),
+    )

@@ -1,0 +1,58 @@
+"""The figures of one process, in a registry of their own, as Prometheus reads them.
+
+Labels come from small closed sets (route patterns, limit names, outcomes), never from what a caller sends: a label
+value is a time series for ever, and a path or an address would name a person.
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 5.0, 10.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OUTCOMES = ("committed", "rolled_back", "failed", "deadlocked")
+
+
+class Metrics:
+    """Each figure is an attribute. Counters are exported with ``_total``, as their kind asks."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._http()
+        self._database()
+        self._streams_and_work()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+
+    def _http(self) -> None:
+        self.http_requests = self._counter("http_requests", "Requests answered", "route", "method", "status")
+        self.http_request_seconds = Histogram(
+            "http_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, registry=self.registry
+        )
+        self.rate_limited = self._counter("rate_limited", "Requests refused by a rate limit", "limit")
+
+    def _database(self) -> None:
+        self.db_transactions = self._counter("db_transactions", "Transactions by their end", "outcome")
+        for outcome in _OUTCOMES:
+            # A series that appears only with the first failure cannot be alerted on.
+            self.db_transactions.labels(outcome=outcome)
+        self.db_slow_queries = self._counter("db_slow_queries", "Statements that took longer than 100 ms")
+        self.db_pool = Gauge("db_pool", "Database connections by state", ["state"], registry=self.registry)
+
+    def _streams_and_work(self) -> None:
+        self.streams_open = Gauge("streams_open", "Live streams being served", registry=self.registry)
+        self.stream_events = self._counter("stream_events", "Events sent on live streams")
+        self.jobs = self._counter("jobs", "Background jobs run", "name", "outcome")
+        self.outbox_pending = Gauge("outbox_pending", "Outbox rows not yet done", registry=self.registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self.registry)
+
+    def request(self, *, route: str, method: str, status: int, seconds: float) -> None:
+        """One request answered. ``route`` is the pattern (``/api/v1/queue/enter``), never the path that was asked."""
+        known = method if method in _METHODS else "other"
+        self.http_requests.labels(route=route, method=known, status=str(status)).inc()
+        self.http_request_seconds.labels(route=route).observe(seconds)
+
+    def render(self) -> tuple[bytes, str]:
+        """Everything in the text format, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST

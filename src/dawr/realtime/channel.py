@@ -1,0 +1,118 @@
+"""One watched queue: how far its log has been read, the latest changes as the bytes clients get, and who listens."""
+
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import orjson
+
+from dawr.platform.events import Recorded
+from dawr.realtime.rules import STREAM, cursor, frame
+from dawr.tickets.queries import public_update
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of a queue. ``update`` is what clients are told; ``None`` asks them to start from a snapshot."""
+
+    recorded: Recorded
+
+    @property
+    def version(self) -> int:
+        return self.recorded.version
+
+    @cached_property
+    def update(self) -> dict[str, Any] | None:
+        return public_update(self.recorded)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a reader at some version has to be told. ``upset``: after that it needs a snapshot."""
+
+    entries: tuple[Entry, ...]
+    upset: bool
+
+
+class Batch:
+    """Consecutive events of one queue as one read found them. What clients get of it is rendered once for all of them."""
+
+    def __init__(self, clinic: str, place: str, recorded: Sequence[Recorded]) -> None:
+        self.clinic = clinic
+        self.entries = [Entry(one) for one in recorded]
+        self._place = place
+        self._versions = [entry.version for entry in self.entries]
+        self._parts: dict[int, Part] = {}
+        self._chunks: dict[int, bytes] = {}
+
+    @property
+    def last(self) -> int:
+        return self._versions[-1] if self._versions else 0
+
+    def part(self, version: int) -> Part:
+        """What happened after ``version``, up to the first event that asks for a snapshot, or a gap in the log."""
+        found = self._parts.get(version)
+        if found is None:
+            found = self._parts[version] = self._after(version)
+        return found
+
+    def _after(self, version: int) -> Part:
+        entries: list[Entry] = []
+        for entry in self.entries[bisect_right(self._versions, version) :]:
+            if entry.update is None or entry.version != version + len(entries) + 1:
+                return Part(tuple(entries), upset=True)
+            entries.append(entry)
+        return Part(tuple(entries), upset=False)
+
+    def chunk(self, version: int) -> bytes:
+        """``part(version)`` as a clinic's stream sends it."""
+        found = self._chunks.get(version)
+        if found is None:
+            found = self._chunks[version] = b"".join(self.frame(entry) for entry in self.part(version).entries)
+        return found
+
+    def frame(self, entry: Entry) -> bytes:
+        return frame("queue_update", orjson.dumps(entry.update), cursor(self._place, {self.clinic: entry.version}))
+
+
+class Channel:
+    """``version`` is ``None`` until the first read. The ring serves clients that come back soon without asking the store."""
+
+    __slots__ = ("_keep", "_low", "_ring", "clinic", "version")
+
+    def __init__(self, clinic: str, *, keep: int) -> None:
+        self.clinic = clinic
+        self.version: int | None = None
+        self._keep = keep
+        self._ring: deque[tuple[int, bytes]] = deque()
+        self._low = 0
+
+    @property
+    def stream(self) -> str:
+        return STREAM + self.clinic
+
+    def begin(self, version: int) -> None:
+        """From here on every event is read. Where that is not so any more (a jump), the ring begins again."""
+        self.version = self._low = version
+        self._ring.clear()
+
+    def advance(self, batch: Batch) -> None:
+        """Takes what came after ``version``. After an upset nobody can resume without a snapshot: the ring begins again."""
+        assert self.version is not None
+        part = batch.part(self.version)
+        for entry in part.entries:
+            self._ring.append((entry.version, batch.frame(entry)))
+            self.version = entry.version
+        if part.upset:
+            self.begin(batch.last)
+        while len(self._ring) > self._keep:
+            self._low = self._ring.popleft()[0]
+
+    def missed(self, version: int) -> bytes | None:
+        """What came after ``version`` as a clinic's stream sends it; ``None`` where that is not kept here."""
+        if self.version is None or not self._low <= version <= self.version:
+            return None
+        return b"".join(chunk for at, chunk in self._ring if at > version)

@@ -1,0 +1,265 @@
+"""One facility's streams. A single reader task, one read at a time: news of all its watched queues, and what newcomers
+need, come from the same snapshot, so that what a newcomer is shown and what it is told after that fit exactly.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
+from dawr.accounts.rules import SYSTEM
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic, ClinicNotFound, FacilityNotFound
+from dawr.platform import events
+from dawr.platform.db import ReadTx
+from dawr.platform.errors import Problem, Unavailable
+from dawr.platform.logging import get_logger
+from dawr.platform.services import Services
+from dawr.realtime import queries
+from dawr.realtime.channel import Batch, Channel
+from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader
+from dawr.realtime.rules import STREAM, Pace, place_of, versions_of
+from dawr.tickets import commands
+from dawr.tickets import queries as tickets
+
+JOIN_SECONDS = 5.0
+NEWCOMERS = 500
+SLICE = 500
+log = get_logger(__name__)
+Joining = tuple[Reader, "asyncio.Future[None]"]
+
+
+class Feed:
+    def __init__(self, facility_id: UUID, services: Services, pace: Pace, gate: asyncio.Semaphore) -> None:
+        """``gate`` bounds how many facilities are read at once."""
+        self.facility_id = facility_id
+        self.failing = False
+        self._services = services
+        self._pace = pace
+        self._gate = gate
+        self._place = ""
+        self._channels: dict[str, Channel] = {}
+        self._readers: dict[str, set[Reader]] = {}
+        self._whole: set[FacilityReader] = set()
+        self._dirty: set[str] = set()
+        self._joining: list[Joining] = []
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def idle(self) -> bool:
+        return not (self._channels or self._joining or self._task)
+
+    def wake(self, streams: Iterable[str] | None = None) -> None:
+        """These streams may have news; ``None`` stands for all that are watched."""
+        if streams is None:
+            self._dirty.update(self._channels)
+        else:
+            self._dirty.update(stream.removeprefix(STREAM) for stream in streams)
+            self._dirty &= self._channels.keys()
+        self._start()
+
+    async def join(self, reader: Reader) -> None:
+        """Returns when the reader's first bytes are in its outlet. ``Unavailable`` when the store cannot say in time."""
+        if self._resumed_from_memory(reader):
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._joining.append((reader, done))
+        self._start()
+        try:
+            await asyncio.wait_for(done, JOIN_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable from error
+
+    def leave(self, reader: Reader) -> None:
+        if isinstance(reader, FacilityReader):
+            self._whole.discard(reader)
+        for clinic in reader.versions:
+            self._readers.get(clinic, set()).discard(reader)
+        watched = {clinic for clinic, readers in self._readers.items() if readers}
+        watched.update(*(reader.versions for reader in self._whole))
+        self._channels = {clinic: channel for clinic, channel in self._channels.items() if clinic in watched}
+        self._readers = {clinic: readers for clinic, readers in self._readers.items() if readers}
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _start(self) -> None:
+        if self._task is None and (self._dirty or self._joining):
+            self._task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        try:
+            while self._dirty or self._joining:
+                await self._once()
+                await asyncio.sleep(self._pace.together)
+        finally:
+            self._task = None
+
+    def _resumed_from_memory(self, reader: Reader) -> bool:
+        """A clinic's client that comes back soon needs nothing from the store."""
+        found = versions_of(reader.last_id, self._place) if reader.last_id is not None else None
+        if not isinstance(reader, ClinicReader) or found is None or list(found) != [reader.clinic]:
+            return False
+        channel = self._channels.get(reader.clinic)
+        missed = channel.missed(found[reader.clinic]) if channel else None
+        if channel is None or channel.version is None or missed is None:
+            return False
+        reader.resume(self._place, found, missed)
+        reader.versions[reader.clinic] = channel.version
+        self._add(reader)
+        return True
+
+    def _add(self, reader: Reader) -> None:
+        if isinstance(reader, FacilityReader):
+            self._whole.add(reader)
+            return
+        for clinic in reader.versions:
+            self._readers.setdefault(clinic, set()).add(reader)
+
+    async def _once(self) -> None:
+        dirty, self._dirty = self._dirty & self._channels.keys(), set()
+        joining, self._joining = self._joining[:NEWCOMERS], self._joining[NEWCOMERS:]
+        joining = [(reader, done) for reader, done in joining if not done.done()]
+        try:
+            async with self._gate:
+                news = await self._read(dirty, joining)
+        except Exception as error:
+            self._failed(error, joining)
+            return
+        self.failing = False
+        await self._deliver(news, joining)
+
+    def _failed(self, error: Exception, joining: list[Joining]) -> None:
+        """The poll will ask again; newcomers are told."""
+        if not isinstance(error, Problem) and not self.failing:
+            log.error("stream_read_failed", error=type(error).__name__, exc_info=error)
+        self.failing = not isinstance(error, FacilityNotFound)
+        for _, done in joining:
+            if not done.done():
+                done.set_exception(error if isinstance(error, Problem) else Unavailable())
+
+    async def _read(self, dirty: set[str], joining: list[Joining]) -> News:
+        news = await self._look(dirty, joining)
+        due = [one.clinic for one in news.statuses.values() if tickets.is_due(news.facility, news.at, one.service_day)]
+        if not due:
+            return news
+        for clinic in due:
+            async with self._services.db.write(self.facility_id) as tx:
+                await commands.turn(tx, news.facility, clinic_id=clinic)
+        return await self._look(dirty, joining)
+
+    async def _look(self, dirty: set[str], joining: list[Joining]) -> News:
+        newcomers = [reader for reader, _ in joining]
+        async with self._services.db.read(self.facility_id) as tx:
+            facility = await facilities.facility(tx)
+            if facility is None:
+                raise FacilityNotFound
+            news = News(place_of(await events.epoch(tx), self.facility_id), facility, tx.now)
+            clinics = {one.id: one for one in await facilities.clinics(tx)} if newcomers else {}
+            news.clinics = tuple(clinics)
+            self._refuse_unknown(news, joining)
+            news.heads = await self._heads(tx, news, newcomers)
+            news.batches = await self._batches(tx, news, dirty, newcomers)
+            await self._fill(tx, news, newcomers, clinics)
+        return news
+
+    def _refuse_unknown(self, news: News, joining: list[Joining]) -> None:
+        for reader, done in joining:
+            if not set(reader.clinics(news)) <= set(news.clinics) and not done.done():
+                done.set_exception(ClinicNotFound())
+
+    async def _heads(self, tx: ReadTx, news: News, newcomers: list[Reader]) -> dict[str, int]:
+        followed = {STREAM + clinic for reader in newcomers for clinic in reader.clinics(news)}
+        if not followed:
+            return {}
+        return {stream.removeprefix(STREAM): head for stream, head in (await queries.heads(tx, followed)).items()}
+
+    async def _batches(self, tx: ReadTx, news: News, dirty: set[str], newcomers: list[Reader]) -> dict[str, Batch]:
+        """Events from where the channels stand, or from where a client that comes back stands, if that is earlier."""
+        known = {c: channel.version for c, channel in self._channels.items() if channel.version is not None}
+        floors = {STREAM + clinic: known[clinic] for clinic in dirty & known.keys()}
+        for reader in newcomers:
+            for clinic, version in (reader.resumable(news) or {}).items():
+                floors[STREAM + clinic] = min(version, floors.get(STREAM + clinic, known.get(clinic, version)))
+        if not floors:
+            return {}
+        found = await queries.news(tx, floors, limit=self._pace.replay)
+        batches = [Batch(stream.removeprefix(STREAM), news.place, recorded) for stream, recorded in found.items()]
+        return {batch.clinic: batch for batch in batches}
+
+    async def _fill(self, tx: ReadTx, news: News, newcomers: list[Reader], clinics: dict[str, Clinic]) -> None:
+        """Reads what will have to be shown: snapshots for newcomers and after upsets, the tickets whose queue changed."""
+        shown = {one for reader in newcomers if not reader.resumes(news) for one in _statuses(reader, news)}
+        listening = [*newcomers, *self._whole, *self._listening(news)]
+        if any(self._upset(batch, newcomers) for batch in news.batches.values()):
+            clinics = clinics or {one.id: one for one in await facilities.clinics(tx)}
+            news.clinics = tuple(clinics)
+            shown |= {one for reader in listening for one in _statuses(reader, news)}
+        news.statuses = {one: await tickets.status(tx, news.facility, clinics[one]) for one in shown & clinics.keys()}
+        wanted = {reader.ticket for reader in listening if isinstance(reader, TicketReader)}
+        if wanted:
+            here = Context(self._services, news.facility, SYSTEM, "en", "")
+            views = await tickets.views(tx, here, sorted(wanted))
+            news.tickets = {ticket: view.answer() for ticket, view in views.items()}
+
+    def _listening(self, news: News) -> list[Reader]:
+        return [reader for clinic in news.batches for reader in self._readers.get(clinic, ())]
+
+    def _upset(self, batch: Batch, newcomers: list[Reader]) -> bool:
+        """Whether anybody may need a snapshot because of these events."""
+        channel = self._channels.get(batch.clinic)
+        version = channel.version if channel else None
+        floor = batch.entries[0].version - 1
+        return batch.part(floor).upset or (version is not None and floor > version)
+
+    async def _deliver(self, news: News, joining: list[Joining]) -> None:
+        if self._place not in ("", news.place):
+            self._end_all()
+        self._place = news.place
+        listening = [*self._whole, *self._listening(news)]
+        sent = self._begin(news, joining)
+        for batch in news.batches.values():
+            self._advance(batch)
+        for index, reader in enumerate(listening):
+            sent += reader.take(news)
+            if index % SLICE == SLICE - 1:
+                await asyncio.sleep(0)
+        self._services.metrics.stream_events.inc(sent)
+
+    def _begin(self, news: News, joining: list[Joining]) -> int:
+        sent = 0
+        for reader, done in joining:
+            if done.done():
+                continue
+            sent += reader.begin(news)
+            self._add(reader)
+            for clinic, version in reader.versions.items():
+                channel = self._channels.setdefault(clinic, Channel(clinic, keep=self._pace.keep))
+                if channel.version is None:
+                    channel.begin(max(version, news.heads[clinic]))
+                    self._dirty.add(clinic)
+            done.set_result(None)
+        return sent
+
+    def _advance(self, batch: Batch) -> None:
+        channel = self._channels.get(batch.clinic)
+        if channel is None or channel.version is None:
+            return
+        if batch.last > channel.version:
+            channel.advance(batch)
+        if len(batch.entries) >= self._pace.replay:
+            self._dirty.add(batch.clinic)
+
+    def _end_all(self) -> None:
+        """The log began another life: nobody's versions mean anything any more."""
+        for reader in {*self._whole, *(one for readers in self._readers.values() for one in readers)}:
+            reader.outlet.cut_off()
+        self._whole.clear()
+        self._readers.clear()
+        self._channels.clear()
+
+
+def _statuses(reader: Reader, news: News) -> Iterable[str]:
+    return () if isinstance(reader, TicketReader) else reader.clinics(news)

@@ -1,0 +1,118 @@
+"""One client's end of a stream: a small outbox that is sent in order and that nobody waits for.
+
+A client costs the task its request runs in and no other: that task only waits for the disconnect. Whoever pushes starts
+a sender, which ends when the outbox is empty. A client that does not read makes the sender wait; when then the outbox
+is full, or heartbeats have not gone out, the client is cut off, and comes back with its cursor.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+STALLED_BEATS = 2
+
+
+class Outlet:
+    __slots__ = (
+        "_busy",
+        "_ending",
+        "_send",
+        "_sender",
+        "_serving",
+        "_size",
+        "_waiting",
+        "beat_at",
+        "cut",
+        "ends_at",
+        "missed",
+    )
+
+    def __init__(self, send: Send, *, ends_at: float, beat_at: float) -> None:
+        """``ends_at`` and ``beat_at`` (the loop's time) are the hub's. What is pushed waits until ``serve`` is called."""
+        self._send = send
+        self._waiting: list[bytes] = []
+        self._size = 0
+        self._busy = True
+        self._ending = False
+        self._serving: asyncio.Task[None] | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self.cut = False
+        self.missed = 0
+        self.beat_at = beat_at
+        self.ends_at = ends_at
+
+    @property
+    def over(self) -> bool:
+        return self._ending or self.cut
+
+    def first(self, chunk: bytes) -> None:
+        """What the client must get however much it is: the snapshot, or all it has missed."""
+        self._waiting.append(chunk)
+
+    def push(self, chunk: bytes, *, room: int) -> None:
+        """Sends it after what waits already; cuts the client off where more than ``room`` bytes would wait."""
+        if self.over:
+            return
+        if self._size and self._size + len(chunk) > room:
+            self.cut_off()
+            return
+        self._waiting.append(chunk)
+        self._size += len(chunk)
+        if not self._busy:
+            self._busy = True
+            self._sender = asyncio.create_task(self._drain())
+
+    def beat(self, chunk: bytes, *, room: int) -> None:
+        """A heartbeat; cuts off who has not taken the ones before."""
+        self.missed = self.missed + 1 if self._busy else 0
+        if self.missed > STALLED_BEATS:
+            self.cut_off()
+        else:
+            self.push(chunk, room=room)
+
+    def end(self, last: bytes) -> None:
+        """Sends this and closes the response."""
+        self.push(last, room=self._size + len(last))
+        self._ending = True
+
+    def cut_off(self) -> None:
+        if self.cut:
+            return
+        self.cut = True
+        self._waiting.clear()
+        if self._serving is not None:
+            self._serving.cancel()
+
+    async def serve(self, start: Message, receive: Receive) -> None:
+        """Answers until the client goes, or the stream is ended or cut off."""
+        self._serving = asyncio.current_task()
+        try:
+            await self._send(start)
+            await self._drain()
+            while not self.cut and (await receive())["type"] != "http.disconnect":
+                pass
+        except asyncio.CancelledError:
+            if not self.cut or (self._serving and self._serving.uncancel()):
+                raise
+        finally:
+            self.cut = True
+            self._serving = None
+            if self._sender is not None:
+                self._sender.cancel()
+
+    async def _drain(self) -> None:
+        try:
+            while self._waiting:
+                chunk = b"".join(self._waiting)
+                self._waiting.clear()
+                self._size = 0
+                await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if self._ending:
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        except OSError:  # a server that says so when the client has gone; ``receive`` tells the rest
+            self.cut = True
+        self._busy = False
+        self._sender = None

@@ -1,0 +1,312 @@
+"""The queue over HTTP."""
+
+import hashlib
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Header, Query
+from pydantic import Field, StringConstraints
+from starlette.responses import Response
+
+from dawr.accounts.rules import Right
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.platform import events
+from dawr.platform.db import WriteTx
+from dawr.platform.errors import N_, Invalid
+from dawr.platform.http.bodies import Body, PersonName, Phone, Reason, Slug
+from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, context
+from dawr.platform.http.once import Work, answer, once, outcome
+from dawr.platform.http.problems import documented
+from dawr.platform.idempotency import Outcome
+from dawr.platform.ids import new_id
+from dawr.platform.ratelimit import Limit
+from dawr.tickets import commands, queries
+from dawr.tickets.commands import Arrival, Handover
+from dawr.tickets.people import device_index, keep_person, passed_on, shown_person
+from dawr.tickets.rules import Place, Priority, Status, Verb
+
+Here = Annotated[Context, Depends(context)]
+ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+TicketId = UUID
+Desk = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,15}$")]
+router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
+CHANGES = documented(401, 403, 409)
+
+
+class Enter(Body):
+    """Who asks for a ticket. ``user`` is whatever tells this person from others: a device, a visitor number."""
+
+    clinic: Slug
+    user: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    doctor: Slug | None = None
+    name: PersonName | None = None
+    phone: Phone | None = None
+    language: Literal["ar", "en", "hi"] | None = None
+    priority: Priority = Priority.NORMAL
+    entry_code: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="What the clinic's QR code carries, where the clinic asks for it"
+    )
+
+
+class CallNext(Body):
+    """``clinic``: the first in order. ``ticket``: that one, out of order. Exactly one of them."""
+
+    clinic: Slug | None = None
+    ticket: TicketId | None = None
+    desk: Desk | None = None
+
+
+class OneTicket(Body):
+    ticket: TicketId
+
+
+class Recall(OneTicket):
+    desk: Desk | None = None
+
+
+class Transfer(OneTicket):
+    to: Slug
+    place: Place = Place.END
+
+
+class Reset(Body):
+    clinic: Slug
+    reason: Reason
+
+
+@router.post(
+    "/enter", status_code=201, responses=documented(401, 403, 409) | {200: {"description": "Already in this queue"}}
+)
+async def enter(body: Enter, here: Here) -> Response:
+    """Takes the next number of a clinic."""
+    await _within_limits(here)
+
+    async def work(tx: WriteTx) -> Outcome:
+        clinic = await facilities.clinic(tx, body.clinic)
+        facilities.require_entry(here.services, clinic, here.actor, body.entry_code)
+        ticket_id = new_id(tx.now)
+        personal = keep_person(here, ticket_id, user=body.user, name=body.name, phone=body.phone)
+        arrival = Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
+        ticket, existing = await commands.enter(tx, here.actor, here.facility, clinic, arrival)
+        mine = not existing or await _made_by(tx, here, ticket.id)
+        key_id = here.services.keyring.primary_id if mine else None
+        return outcome(ticket.id, status=200 if existing else 201, existing=existing, key_id=key_id)
+
+    return _with_device(here, await once(here, work, lambda tx, done: _entered(tx, here, done)))
+
+
+async def _within_limits(here: Context) -> None:
+    """A device's own limit, and its address's far higher one: a hospital's Wi-Fi is one address."""
+    if here.actor.may(Right.QUEUE):
+        return
+    settings = here.services.settings
+    per_minute = timedelta(minutes=1)
+    device = Limit(
+        "enter_device", settings.enter_per_device_per_minute, per_minute, settings.enter_per_device_per_minute
+    )
+    address = Limit(
+        "enter_address", settings.enter_per_address_per_minute, per_minute, settings.enter_per_address_burst
+    )
+    asked = [(address, here.address)] if here.new_device else [(address, here.address), (device, here.device)]
+    await here.services.limits.check(*asked)
+
+
+async def _made_by(tx: WriteTx, here: Context, ticket_id: UUID) -> bool:
+    if here.actor.may(Right.QUEUE):
+        return True
+    return await queries.made_by_device(tx, ticket_id, device_index(here))
+
+
+async def _entered(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:
+    view = await queries.view(tx, here, UUID(done.record))
+    key_id = done.note["key_id"]
+    follow = queries.follow_of(here, view.ticket.id, key_id=key_id) if key_id is not None else None
+    return view.answer(follow=follow, existing=done.note["existing"])
+
+
+def _with_device(here: Context, response: Response) -> Response:
+    if here.new_device:
+        response.set_cookie(
+            DEVICE_COOKIE, here.device, max_age=DEVICE_SECONDS, httponly=True, samesite="lax", secure=here.secure
+        )
+    return response
+
+
+@router.get("/status", responses=documented() | {304: {"description": "As the ETag says"}})
+async def status(
+    clinic: ClinicId, here: Here, if_none_match: Annotated[str | None, Header(max_length=200)] = None
+) -> Response:
+    """Who waits, is called, is being served: by code, from one snapshot."""
+    found, cursor = await current(here, clinic)
+    content = found.answer()
+    stable = {name: value for name, value in content.items() if name != "mean_wait_minutes"}
+    etag = f'"{hashlib.sha256(orjson.dumps(stable)).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    if if_none_match and etag in if_none_match:
+        return Response(status_code=304, headers=headers)
+    response = answer(content | {"as_of": here.services.clock.now().isoformat(), "cursor": cursor})
+    response.headers.update(headers)
+    return response
+
+
+async def current(here: Context, clinic_id: str) -> tuple[queries.QueueStatus, str]:
+    """The status and its cursor, after turning the service day where that is due."""
+    async with here.read() as tx:
+        clinic = await facilities.clinic(tx, clinic_id)
+        found = await queries.status(tx, here.facility, clinic)
+        cursor = await queries.cursor(tx, here.facility, found)
+    if not queries.is_due(here.facility, here.services.clock.now(), found.service_day):
+        return found, cursor
+    async with here.write() as turning:
+        await commands.turn(turning, here.facility, clinic_id=clinic_id)
+    return await current(here, clinic_id)
+
+
+@router.get("/ticket/{ticket}", responses=documented(401, 403))
+async def ticket(ticket: TicketId, here: Here) -> Response:
+    """One ticket, live: for staff, and for whoever shows its secret."""
+    actor = queries.viewer(here, ticket)
+    async with here.read() as tx:
+        view = await queries.seen_by(tx, here, actor, ticket)
+        content = view.answer(follow=queries.follow_of(here, ticket))
+        next_id = await queries.following(tx, ticket) if view.ticket.status is Status.TRANSFERRED else None
+    return answer(content | ({"next": queries.follow_of(here, next_id)} if next_id else {}))
+
+
+@router.get("/tickets", responses=documented(401, 403))
+async def tickets(clinic: ClinicId, here: Here, ended: Annotated[bool, Query()] = False) -> Response:
+    """For the staff of a clinic: its open tickets in order with the people's names, or the last that ended today."""
+    here.actor.require(Right.QUEUE, clinic)
+    async with here.read() as tx:
+        found = await facilities.clinic(tx, clinic)
+        views = await queries.at_desk(tx, here, found, ended=ended)
+    items = [one.answer() | shown_person(here, one) | {"late": queries.is_late(found, one, tx.now)} for one in views]
+    return answer({"items": items, "next": None})
+
+
+@router.get("/ticket/{ticket}/history", responses=documented(401, 403))
+async def history(ticket: TicketId, here: Here) -> Response:
+    """Every step of a ticket, oldest first: what, when, from and to which state, by whom."""
+    here.actor.require(Right.QUEUE)
+    async with here.read() as tx:
+        view = await queries.view(tx, here, ticket)
+        here.actor.require(Right.QUEUE, view.ticket.clinic)
+        steps = await events.history(tx, ticket)
+    items = [
+        {
+            "type": one.type,
+            "status": one.data["status"],
+            "desk": one.data["desk"],
+            "at": one.at.isoformat(),
+            "actor": one.actor,
+        }
+        for one in steps
+    ]
+    return answer({"items": items, "next": None})
+
+
+@router.post("/call", responses=CHANGES)
+async def call(body: CallNext, here: Here) -> Response:
+    """Calls the first in order, or that ticket; 409 ``queue_empty`` where nobody waits."""
+    if (body.clinic is None) == (body.ticket is None):
+        raise Invalid(N_("Name a clinic or a ticket, one of the two"))
+
+    async def work(tx: WriteTx) -> Outcome:
+        if body.ticket:
+            called = await commands.call(tx, here.actor, here.facility, ticket_id=body.ticket, desk=body.desk)
+        else:
+            called = await commands.call_next(
+                tx, here.actor, here.facility, clinic_id=body.clinic or "", desk=body.desk
+            )
+        return outcome(called.id)
+
+    return await _changed(here, work)
+
+
+@router.post("/recall", responses=CHANGES)
+async def recall(body: Recall, here: Here) -> Response:
+    """Announces a called ticket again."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        recalled = await commands.call(
+            tx, here.actor, here.facility, ticket_id=body.ticket, desk=body.desk, verb=Verb.RECALL
+        )
+        return outcome(recalled.id)
+
+    return await _changed(here, work)
+
+
+@router.post("/transfer", responses=CHANGES)
+async def transfer(body: Transfer, here: Here) -> Response:
+    """Ends the ticket here and enters the person in another clinic; answers the ticket there."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        next_id = new_id(tx.now)
+        here.actor.require(Right.QUEUE)
+        personal = await passed_on(tx, here, body.ticket, to=next_id)
+        handover = Handover(body.ticket, body.to, body.place, next_id, personal)
+        return outcome((await commands.transfer(tx, here.actor, here.facility, handover)).id)
+
+    return await _changed(here, work)
+
+
+@router.post("/undo", responses=CHANGES)
+async def undo(body: OneTicket, here: Here) -> Response:
+    """Takes back the ticket's last step, if nothing followed it."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        return outcome((await commands.undo(tx, here.actor, here.facility, ticket_id=body.ticket)).id)
+
+    return await _changed(here, work)
+
+
+@router.post("/reset", responses=CHANGES)
+async def reset(body: Reset, here: Here) -> Response:
+    """Cancels every open ticket of a clinic with the reason and starts a new series at 1."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        queue = await commands.reset(tx, here.actor, here.facility, clinic_id=body.clinic, reason=body.reason)
+        return outcome(queue.clinic)
+
+    async def show(tx: WriteTx, _: Outcome) -> dict[str, Any]:
+        return (await queries.status(tx, here.facility, await facilities.clinic(tx, body.clinic))).answer()
+
+    return await once(here, work, show)
+
+
+def _add_verb(verb: Verb, summary: str) -> None:
+    """The verbs that need nothing but a ticket are one handler."""
+
+    async def handler(body: OneTicket, here: Here) -> Response:
+        actor = queries.viewer(here, body.ticket)
+
+        async def work(tx: WriteTx) -> Outcome:
+            return outcome((await commands.move(tx, actor, here.facility, ticket_id=body.ticket, verb=verb)).id)
+
+        return await _changed(here, work)
+
+    router.post(f"/{verb.value}", responses=CHANGES, name=verb.value, description=summary)(handler)
+
+
+for _verb, _summary in {
+    Verb.SERVE: "A called ticket is being served.",
+    Verb.DONE: "Ends the service; its duration is kept.",
+    Verb.NO_SHOW: "A called person did not come.",
+    Verb.REJOIN: "Puts a person who did not come back behind at most two others.",
+    Verb.HOLD: "Sets a ticket aside; it keeps its place.",
+    Verb.RESUME: "Puts a held ticket back to its old place.",
+    Verb.CANCEL: "Cancels a ticket; also by its secret.",
+    Verb.LATE: "A called person will be late: back behind at most two others; also by the ticket's secret.",
+}.items():
+    _add_verb(_verb, _summary)
+
+
+async def _changed(here: Context, work: Work) -> Response:
+    async def show(tx: WriteTx, done: Outcome) -> dict[str, Any]:
+        ticket_id = UUID(done.record)
+        return (await queries.view(tx, here, ticket_id)).answer(follow=queries.follow_of(here, ticket_id))
+
+    return await once(here, work, show)

@@ -1,0 +1,278 @@
+"""The verbs of the queue: load (find, authorise, lock) → decide (rules) → record (rows and events, one transaction)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from dawr.accounts.rules import SYSTEM, Actor, Right, Role
+from dawr.facilities import queries as facilities
+from dawr.facilities.rules import Clinic, ClinicClosed, Facility, QueuePaused
+from dawr.platform import events
+from dawr.platform.db import WriteTx
+from dawr.tickets import rules, store
+from dawr.tickets.events import ENTERED, SERIES_STARTED, TYPES, UNDOABLE, UNDONE, WITHDRAWN, Change, restored
+from dawr.tickets.rules import NothingToUndo, Place, Placed, Priority, PriorityNotAllowed, Queue, Status, Ticket, Verb
+from dawr.tickets.store import Loaded, Personal
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Who asks for a ticket. ``personal`` is sealed before it comes here, under the ticket's future ``id``."""
+
+    id: UUID
+    doctor: str | None
+    priority: Priority
+    language: str | None
+    personal: Personal
+
+
+async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, arrival: Arrival) -> tuple[Ticket, bool]:
+    """The ticket and whether the person already had it. Raises ``DoctorNotFound``, ``PriorityNotAllowed``,
+    ``ClinicClosed``, ``QueuePaused``, ``QueueFull``."""
+    if arrival.priority is not Priority.NORMAL and not actor.may(Right.QUEUE, clinic.id):
+        raise PriorityNotAllowed
+    clinic.require_doctor(arrival.doctor)
+    queue = await store.lock_queue(tx, facility, clinic)
+    if arrival.personal.person:
+        present = await store.active_of(tx, clinic.id, arrival.personal.person)
+        if present:
+            return present, True
+    await _require_room(tx, facility, clinic)
+    key = rules.joining_key(queue, tx.now)
+    number = await store.next_number(tx, queue)
+    order = rules.order_for(
+        arrival.priority,
+        key=key,
+        credit=timedelta(seconds=clinic.priority_credit_seconds),
+        day_start=facility.day_start(queue.service_day),
+        number=number,
+    )
+    ticket = _fresh(arrival, clinic, queue, number=number, order=order, tx=tx)
+    change = Change(ENTERED, None, ticket, ahead=await store.count_ahead(tx, ticket))
+    _, recorded = await store.record(tx, actor, replace(queue, last_key=key), [change], personal=arrival.personal)
+    return recorded[0], False
+
+
+def _fresh(
+    arrival: Arrival, clinic: Clinic, queue: Queue, *, number: int, order: tuple[int, int], tx: WriteTx
+) -> Ticket:
+    return Ticket(
+        id=arrival.id,
+        clinic=clinic.id,
+        service_day=queue.service_day,
+        series=queue.series,
+        number=number,
+        code=rules.code(clinic.prefix, queue.series, number),
+        status=Status.WAITING,
+        priority=arrival.priority,
+        rank=order[0],
+        order_key=order[1],
+        placed=rules.placed_for(arrival.priority),
+        doctor=arrival.doctor,
+        desk=None,
+        language=arrival.language,
+        entered_at=tx.now,
+    )
+
+
+async def _require_room(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
+    if not clinic.is_open(tx.now, facility.zone):
+        raise ClinicClosed
+    if clinic.paused:
+        raise QueuePaused
+    if clinic.capacity is not None and await store.count_waiting(tx, clinic.id) >= clinic.capacity:
+        raise rules.QueueFull
+
+
+async def call_next(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, desk: str | None) -> Ticket:
+    """The first in order becomes called, at the desk. Two desks that call at once get two people."""
+    actor.require(Right.QUEUE)
+    clinic = await facilities.clinic(tx, clinic_id)
+    actor.require(Right.QUEUE, clinic.id)
+    clinic.require_desk(desk)
+    queue = await store.lock_queue(tx, facility, clinic)
+    doctor = actor.doctor if actor.role is Role.DOCTOR else None
+    ticket = await store.first_waiting(tx, clinic.id, doctor)
+    if ticket is None:
+        raise rules.QueueEmpty
+    return await _step(tx, actor, Loaded(clinic, queue, ticket), Verb.CALL, desk=desk)
+
+
+async def call(
+    tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID, desk: str | None, verb: Verb = Verb.CALL
+) -> Ticket:
+    """That ticket, out of order (``Verb.CALL``), or announced again (``Verb.RECALL``)."""
+    loaded = await store.load_for(tx, actor, facility, ticket_id, verb)
+    loaded.clinic.require_desk(desk)
+    return await _step(tx, actor, loaded, verb, desk=desk)
+
+
+async def move(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID, verb: Verb) -> Ticket:
+    """The verbs that need nothing but a ticket: serve, done, no-show, rejoin, hold, resume, cancel, late, expire."""
+    loaded = await store.load_for(tx, actor, facility, ticket_id, verb)
+    return await _step(tx, actor, loaded, verb)
+
+
+async def _step(
+    tx: WriteTx,
+    actor: Actor,
+    loaded: Loaded,
+    verb: Verb,
+    *,
+    desk: str | None = None,
+    extra: Mapping[str, str] | None = None,
+) -> Ticket:
+    queue, before = loaded.queue, loaded.ticket
+    if desk is None and len(loaded.clinic.desks) == 1:
+        desk = loaded.clinic.desks[0]
+    after = rules.step(before, verb, now=tx.now, today=queue.service_day, desk=desk)
+    if verb in (Verb.REJOIN, Verb.LATE):
+        queue, after = await _near_front(tx, queue, after, Placed.LATE if verb is Verb.LATE else Placed.REJOINED)
+    return await _record_one(tx, actor, queue, Change(TYPES[verb], before, after, extra=extra or {}))
+
+
+async def _near_front(tx: WriteTx, queue: Queue, ticket: Ticket, placed: Placed) -> tuple[Queue, Ticket]:
+    key = rules.joining_key(queue, tx.now)
+    front = await store.front(tx, queue.clinic, without=ticket.id)
+    order = rules.place_near_front(front, key=key)
+    return replace(queue, last_key=key), rules.reordered(ticket, order, placed)
+
+
+async def _record_one(
+    tx: WriteTx, actor: Actor, queue: Queue, change: Change, *, personal: Personal | None = None
+) -> Ticket:
+    if change.after.status is Status.WAITING:
+        change = replace(change, ahead=await store.count_ahead(tx, change.after))
+    _, recorded = await store.record(tx, actor, queue, [change], personal=personal)
+    return recorded[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A transfer: from which ticket to which clinic and place; ``id`` and ``personal`` are the next ticket's."""
+
+    ticket: UUID
+    to: str
+    place: Place
+    id: UUID
+    personal: Personal
+
+
+async def transfer(tx: WriteTx, actor: Actor, facility: Facility, handover: Handover) -> Ticket:
+    """Ends the ticket here and enters the person there, linked; the ticket there. The right on the clinic left is enough."""
+    loaded = await _load_pair(tx, actor, facility, handover)
+    target = await facilities.clinic(tx, handover.to)
+    left = await _step(tx, actor, loaded, Verb.TRANSFER, extra={"next": str(handover.id)})
+    queue = await store.lock_queue(tx, facility, target)
+    key = rules.joining_key(queue, tx.now)
+    number = await store.next_number(tx, queue)
+    order, placed = await _transfer_order(tx, queue, left, handover.place, key=key)
+    arrival = Arrival(handover.id, None, left.priority, left.language, handover.personal)
+    ticket = replace(_fresh(arrival, target, queue, number=number, order=order, tx=tx), placed=placed, previous=left.id)
+    return await _record_one(
+        tx, actor, replace(queue, last_key=key), Change(ENTERED, None, ticket), personal=handover.personal
+    )
+
+
+async def _load_pair(tx: WriteTx, actor: Actor, facility: Facility, handover: Handover) -> Loaded:
+    """Both queues locked in the order of their names, so that two transfers crossing each other cannot deadlock."""
+    target = await facilities.clinic(tx, handover.to)
+    source = await store.clinic_of(tx, actor, handover.ticket, Verb.TRANSFER)
+    if source == target.id:
+        raise rules.AlreadyInQueue
+    if target.id < source:
+        await store.lock_queue(tx, facility, target)
+    return await store.load_for(tx, actor, facility, handover.ticket, Verb.TRANSFER)
+
+
+async def _transfer_order(
+    tx: WriteTx, queue: Queue, left: Ticket, place: Place, *, key: int
+) -> tuple[tuple[int, int], Placed]:
+    rank = 0 if left.priority is Priority.EMERGENCY else 1
+    if place is Place.FRONT:
+        return rules.place_first(await store.front(tx, queue.clinic, without=left.id), key=key), Placed.FRONT
+    if place is Place.BY_ARRIVAL:
+        return (rank, rules.nanoseconds(left.entered_at)), Placed.BY_ARRIVAL
+    return (rank, key), rules.placed_for(left.priority) if rank == 0 else Placed.ARRIVAL
+
+
+async def undo(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID) -> Ticket:
+    """Takes back the ticket's last step, if nothing followed it and its service day is not over."""
+    clinic_id = await store.clinic_of(tx, actor, ticket_id, None)
+    last = await events.last(tx, ticket_id)
+    made = await _made_by_transfer(tx, last)
+    if made and made.clinic < clinic_id:
+        await store.lock_queue(tx, facility, await facilities.clinic(tx, made.clinic))
+    loaded = await store.load_for(tx, actor, facility, ticket_id, None)
+    before = loaded.ticket
+    unchanged = last == await events.last(tx, ticket_id)
+    if not unchanged or last is None or last.type not in UNDOABLE or _day_is_over(before, loaded.queue):
+        raise NothingToUndo(extra={"state": before.status.value})
+    if made:
+        await _withdraw(tx, actor, facility, made, left=before)
+    after = replace(before, **restored(last.data["before"]))
+    return await _record_one(tx, actor, loaded.queue, Change(UNDONE, before, after))
+
+
+def _day_is_over(ticket: Ticket, queue: Queue) -> bool:
+    return ticket.ended_day not in (None, queue.service_day)
+
+
+async def _made_by_transfer(tx: WriteTx, last: events.Recorded | None) -> Ticket | None:
+    if last is None or last.type != TYPES[Verb.TRANSFER]:
+        return None
+    return await store.ticket(tx, UUID(last.data["next"]))
+
+
+async def _withdraw(tx: WriteTx, actor: Actor, facility: Facility, made: Ticket, *, left: Ticket) -> None:
+    """Takes away the ticket that a transfer made, if nothing has happened to it since."""
+    clinic = await facilities.clinic(tx, made.clinic)
+    queue = await store.lock_queue(tx, facility, clinic)
+    entered = await store.ticket(tx, made.id)
+    last = await events.last(tx, made.id)
+    if entered.status is not Status.WAITING or last is None or last.type != ENTERED:
+        raise NothingToUndo(extra={"state": left.status.value})
+    after = rules.step(entered, Verb.CANCEL, now=tx.now, today=queue.service_day)
+    await _record_one(tx, actor, queue, Change(WITHDRAWN, entered, after))
+
+
+async def reset(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, reason: str) -> Queue:
+    """Cancels every open ticket with the reason and starts the next series, whose numbers begin at 1."""
+    actor.require(Right.QUEUE_RESET)
+    clinic = await facilities.clinic(tx, clinic_id)
+    queue = await store.lock_queue(tx, facility, clinic)
+    tickets = await store.all_open(tx, clinic.id)
+    queue = await _end_all(tx, actor, queue, tickets, verb=Verb.RESET, extra={"reason": reason})
+    data = {"from": queue.series, "to": queue.series + 1, "reason": reason}
+    return await store.note(tx, actor, replace(queue, series=queue.series + 1), type_=SERIES_STARTED, data=data)
+
+
+async def _end_all(
+    tx: WriteTx, actor: Actor, queue: Queue, tickets: Sequence[Ticket], *, verb: Verb, extra: Mapping[str, str]
+) -> Queue:
+    ended = [rules.step(one, verb, now=tx.now, today=queue.service_day) for one in tickets]
+    changes = [Change(TYPES[verb], one, after, extra=extra) for one, after in zip(tickets, ended, strict=True)]
+    saved, _ = await store.record(tx, actor, queue, changes)
+    return saved
+
+
+async def turn(tx: WriteTx, facility: Facility, *, clinic_id: str) -> Queue:
+    """Brings a queue to the present service day. Where the clinic was closed at the turn, the tickets of earlier days
+    expire once the facility's grace is over; where it was open they stay, first in order."""
+    clinic = await facilities.clinic(tx, clinic_id)
+    queue = await store.lock_queue(tx, facility, clinic)
+    grace_ends = facility.day_start(queue.service_day) + timedelta(minutes=facility.grace_minutes)
+    if queue.carries or tx.now < grace_ends:
+        return queue
+    left_over = [one for one in await store.all_open(tx, clinic.id) if one.service_day < queue.service_day]
+    return await _end_all(tx, SYSTEM, queue, left_over, verb=Verb.EXPIRE, extra={}) if left_over else queue
+
+
+async def open_tickets(
+    tx: WriteTx, facility: Facility, *, clinic: str, desk: str | None = None, doctor: str | None = None
+) -> int:
+    """How many tickets are open in a clinic (at one desk, for one doctor), its queue locked so that nobody comes meanwhile."""
+    await store.lock_queue(tx, facility, await facilities.clinic(tx, clinic))
+    found = await store.all_open(tx, clinic)
+    return len([one for one in found if desk in (None, one.desk) and doctor in (None, one.doctor)])

@@ -1,0 +1,19 @@
+"""Background work of the queue: every queue's service day turns in time, even where nobody asks."""
+
+from dawr.facilities import queries as facilities
+from dawr.platform.jobs import periodic
+from dawr.platform.services import Services
+from dawr.tickets import commands, queries
+
+
+@periodic("turn_service_days", every_seconds=20)
+async def turn_service_days(services: Services) -> None:
+    """Turns queues to the present service day and expires what was left over past its grace."""
+    for facility_id in await facilities.every_facility(services):
+        async with services.db.read(facility_id) as tx:
+            facility = await facilities.facility(tx)
+            due = await queries.due_queues(tx, facility) if facility else []
+        for clinic_id in due:
+            assert facility is not None
+            async with services.db.write(facility_id) as turning:
+                await commands.turn(turning, facility, clinic_id=clinic_id)

@@ -1,0 +1,22 @@
+"""What the queue adds to the house."""
+
+from fastapi import FastAPI
+
+from dawr.facilities import queries as facilities
+from dawr.facilities.commands import OPEN_TICKETS
+from dawr.platform.db import WriteTx
+from dawr.platform.services import Services
+from dawr.tickets import api, commands, jobs
+
+JOBS = (jobs.turn_service_days,)
+
+
+def mount(app: FastAPI, services: Services) -> None:
+    app.include_router(api.router)
+    services.additions[OPEN_TICKETS] = _open_tickets
+
+
+async def _open_tickets(tx: WriteTx, *, clinic: str, desk: str | None = None, doctor: str | None = None) -> int:
+    facility = await facilities.facility(tx)
+    assert facility is not None
+    return await commands.open_tickets(tx, facility, clinic=clinic, desk=desk, doctor=doctor)

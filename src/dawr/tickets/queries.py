@@ -1,0 +1,346 @@
+"""The read side of the queue: what a board, a desk and a patient see, always from one snapshot."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from dawr.accounts.rules import Actor, Right
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic, Facility
+from dawr.platform.cursors import Cursor
+from dawr.platform.db import ReadTx
+from dawr.platform.errors import NotFound, Unauthenticated
+from dawr.platform.events import Recorded, epoch
+from dawr.tickets import rules, store
+from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED
+from dawr.tickets.rules import Status, Ticket, TicketNotFound
+from dawr.tickets.secrets import secret_of, ticket_of
+from dawr.tickets.store_tables import IS_OPEN
+
+WAIT = "ticket_wait"
+WaitEstimate = Callable[[ReadTx, Clinic, Sequence[tuple[Ticket, int]]], Awaitable[list[dict[str, Any] | None]]]
+"""Registered by a higher floor under ``WAIT``: an estimate for each (ticket, people ahead), or ``None``."""
+
+SECRET_OUTLIVES = timedelta(hours=24)
+
+_HEAD = """
+SELECT q.service_day, q.series, q.version,
+       coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
+                 AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last_number
+FROM queue q WHERE q.facility_id = %(facility_id)s AND q.clinic = %(clinic)s
+"""
+_OPEN = f"""
+SELECT code, desk, status, service_day FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND {IS_OPEN}
+ORDER BY CASE status WHEN 'waiting' THEN 0 ELSE 1 END,
+         CASE status WHEN 'waiting' THEN rank ELSE 0 END,
+         CASE status WHEN 'waiting' THEN order_key ELSE changed_version END, id
+"""
+_FIGURES = f"""
+SELECT count(*) FILTER (WHERE status = 'done') AS done,
+       count(*) FILTER (WHERE ended_day IS NOT NULL AND status <> 'done') AS gone,
+       extract(epoch FROM avg(called_at - entered_at) FILTER (WHERE called_at IS NOT NULL)) / 60 AS mean_wait
+FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
+AND (ended_day = %(service_day)s OR ({IS_OPEN}))
+"""
+_SHOWN = f"""
+SELECT {", ".join("t." + name for name in Ticket.__dataclass_fields__)}, q.service_day AS today,
+       t.name_sealed, t.phone_sealed
+"""
+_FROM = """
+FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
+WHERE t.facility_id = %(facility_id)s
+"""
+_BY_IDS = (
+    _SHOWN
+    + """, CASE WHEN t.status = 'waiting' THEN (
+         SELECT count(*) FROM ticket o WHERE o.facility_id = t.facility_id AND o.clinic = t.clinic
+         AND o.status = 'waiting' AND (o.rank, o.order_key, o.id) < (t.rank, t.order_key, t.id)) ELSE 0 END AS ahead
+"""
+    + _FROM
+    + " AND t.id = ANY(%(ids)s)"
+)
+_AT_DESK = (
+    _SHOWN
+    + """, CASE WHEN t.status = 'waiting' THEN
+         row_number() OVER (PARTITION BY t.status ORDER BY t.rank, t.order_key, t.id) - 1 ELSE 0 END AS ahead
+"""
+    + _FROM
+    + " AND t.clinic = %(clinic)s AND t.status IN ('waiting', 'called', 'serving', 'held') ORDER BY t.rank, t.order_key, t.id"
+)
+_ENDED_AT_DESK = (
+    _SHOWN
+    + ", 0 AS ahead"
+    + _FROM
+    + " AND t.clinic = %(clinic)s AND t.ended_day = q.service_day ORDER BY t.ended_at DESC LIMIT 20"
+)
+_DUE = f"""
+SELECT q.clinic FROM queue q WHERE q.facility_id = %(facility_id)s AND (q.service_day < %(today)s OR (
+  %(grace_over)s AND NOT q.carries AND EXISTS (
+    SELECT FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.service_day < q.service_day
+    AND {IS_OPEN.replace("status", "t.status")})))
+ORDER BY q.clinic
+"""
+_NEXT = """
+SELECT data->>'next' FROM event WHERE facility_id = %(facility_id)s AND entity = %(ticket)s AND type = 'ticket_transferred'
+ORDER BY id DESC LIMIT 1
+"""
+_SERVICES = """
+SELECT extract(epoch FROM ended_at - coalesce(started_at, called_at))::float8 AS seconds
+FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'done'
+AND ended_day >= %(since)s ORDER BY ended_day DESC, ended_at DESC LIMIT %(limit)s
+"""
+_DESKS = f"""
+SELECT count(DISTINCT coalesce(desk, '')) FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND called_at >= %(since)s
+AND (ended_day >= %(day)s OR ({IS_OPEN}))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStatus:
+    """A clinic's queue at one version of its stream; codes only, nothing that names a person."""
+
+    clinic: str
+    service_day: date
+    series: int
+    version: int
+    waiting: tuple[str, ...]
+    called: tuple[tuple[str, str | None], ...]
+    serving: tuple[tuple[str, str | None], ...]
+    held: tuple[str, ...]
+    done: int
+    gone: int
+    last_number: int
+    mean_wait_minutes: float | None
+
+    def answer(self) -> dict[str, Any]:
+        """The contract's members but for ``as_of`` and ``cursor``, which belong to whoever sends it."""
+        sizes = {"waiting": self.waiting, "called": self.called, "serving": self.serving, "held": self.held}
+        return {
+            "clinic": self.clinic,
+            "service_day": self.service_day.isoformat(),
+            "series": self.series,
+            "waiting": list(self.waiting),
+            "called": [{"code": code, "desk": desk} for code, desk in self.called],
+            "serving": [{"code": code, "desk": desk} for code, desk in self.serving],
+            "held": list(self.held),
+            "counts": {name: len(group) for name, group in sizes.items()} | {"done": self.done, "gone": self.gone},
+            "last_number": self.last_number,
+            "mean_wait_minutes": self.mean_wait_minutes,
+        }
+
+
+async def status(tx: ReadTx, facility: Facility, clinic: Clinic) -> QueueStatus:
+    """The queue as it stands. Its service day is the queue's own; ``is_due`` tells whether it should turn first."""
+    head = await tx.row(_HEAD, clinic=clinic.id)
+    if head is None:
+        day = facility.service_day(tx.now)
+        return QueueStatus(clinic.id, day, 1, 0, (), (), (), (), 0, 0, 0, None)
+    groups: dict[str, list[tuple[str, str | None]]] = {one: [] for one in rules.OPEN}
+    for row in await tx.rows(_OPEN, clinic=clinic.id):
+        code = row["code"]
+        if row["service_day"] != head["service_day"]:
+            code = f"{code}/{row['service_day'].day:02d}"
+        groups[row["status"]].append((code, row["desk"]))
+    figures = await tx.row(_FIGURES, clinic=clinic.id, service_day=head["service_day"])
+    assert figures is not None
+    mean = figures["mean_wait"]
+    return QueueStatus(
+        clinic=clinic.id,
+        service_day=head["service_day"],
+        series=head["series"],
+        version=head["version"],
+        waiting=tuple(code for code, _ in groups[Status.WAITING]),
+        called=tuple(groups[Status.CALLED]),
+        serving=tuple(groups[Status.SERVING]),
+        held=tuple(code for code, _ in groups[Status.HELD]),
+        done=figures["done"],
+        gone=figures["gone"],
+        last_number=head["last_number"],
+        mean_wait_minutes=None if mean is None else round(float(mean), 1),
+    )
+
+
+def is_due(facility: Facility, now: datetime, service_day: date) -> bool:
+    """Whether a queue of that service day has to turn to the present one."""
+    return facility.service_day(now) > service_day
+
+
+def public_update(recorded: Recorded) -> dict[str, Any] | None:
+    """What a public stream says of an event; ``None`` where it is not a ticket's (a stream then starts from a snapshot)."""
+    if recorded.type in (SERIES_STARTED, SERVICE_DAY_TURNED):
+        return None
+    shown = {name: recorded.data[name] for name in PUBLIC}
+    return {"type": recorded.type, **shown, "at": recorded.at.isoformat()}
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """A ticket with its place; ``ahead`` counts those who wait before it."""
+
+    ticket: Ticket
+    today: date
+    ahead: int
+    wait: Mapping[str, Any] | None
+    name_sealed: bytes | None
+    phone_sealed: bytes | None
+
+    def answer(self, *, follow: str | None = None, existing: bool = False) -> dict[str, Any]:
+        """The contract's ticket, with the reason of its place and how long the service took."""
+        one = self.ticket
+        waiting = one.status is Status.WAITING
+        return {
+            "ticket": str(one.id),
+            "clinic": one.clinic,
+            "doctor": one.doctor,
+            "number": one.number,
+            "series": one.series,
+            "code": one.shown_code(self.today),
+            "service_day": one.service_day.isoformat(),
+            "status": one.status.value,
+            "position": self.ahead + 1 if waiting else 0,
+            "ahead": self.ahead,
+            "desk": one.desk,
+            "wait": self.wait,
+            "follow": follow,
+            "existing": existing,
+            "priority": one.priority.value,
+            "order": {"placed": one.placed.value, "carried": one.service_day != self.today},
+            "entered_at": one.entered_at.isoformat(),
+            "called_at": _iso(one.called_at),
+            "started_at": _iso(one.started_at),
+            "ended_at": _iso(one.ended_at),
+            "duration_seconds": int(one.duration.total_seconds()) if one.duration is not None else None,
+        }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
+
+
+async def views(tx: ReadTx, here: Context, ids: Sequence[UUID]) -> dict[UUID, TicketView]:
+    """Several tickets of the facility as they are now, by id; what does not exist is missing."""
+    return {view.ticket.id: view for view in await _viewed(tx, here, await tx.rows(_BY_IDS, ids=list(ids)))}
+
+
+async def view(tx: ReadTx, here: Context, ticket_id: UUID) -> TicketView:
+    found = await views(tx, here, [ticket_id])
+    if ticket_id not in found:
+        raise TicketNotFound
+    return found[ticket_id]
+
+
+async def at_desk(tx: ReadTx, here: Context, clinic: Clinic, *, ended: bool) -> list[TicketView]:
+    """What the staff of a clinic work with: every open ticket in order, or the last 20 that ended today."""
+    return await _viewed(tx, here, await tx.rows(_ENDED_AT_DESK if ended else _AT_DESK, clinic=clinic.id))
+
+
+async def _viewed(tx: ReadTx, here: Context, rows: Sequence[dict[str, Any]]) -> list[TicketView]:
+    plain = [TicketView(wait=None, **_parted(row)) for row in rows]
+    estimate: WaitEstimate | None = here.services.additions.get(WAIT)
+    if estimate is None:
+        return plain
+    waits: dict[UUID, dict[str, Any] | None] = {}
+    for clinic_id in {one.ticket.clinic for one in plain if one.ticket.status is Status.WAITING}:
+        clinic = await facilities.clinic(tx, clinic_id)
+        asked = [
+            (o.ticket, o.ahead) for o in plain if o.ticket.clinic == clinic_id and o.ticket.status is Status.WAITING
+        ]
+        answers = await estimate(tx, clinic, asked)
+        waits |= {ticket.id: answer for (ticket, _), answer in zip(asked, answers, strict=True)}
+    return [replace(one, wait=waits.get(one.ticket.id)) for one in plain]
+
+
+def _parted(row: dict[str, Any]) -> dict[str, Any]:
+    own = {name: row[name] for name in Ticket.__dataclass_fields__}
+    rest = {name: row[name] for name in ("today", "ahead", "name_sealed", "phone_sealed")}
+    return {"ticket": store.as_ticket(own), **rest}
+
+
+def viewer(here: Context, ticket_id: UUID) -> Actor:
+    """Who asks for this ticket: staff, or the patient whose secret it is. Another ticket's secret opens nothing here."""
+    if here.actor.kind != "stranger" or not here.secrets:
+        return here.actor
+    known = [found for found in (ticket_of(here.services.keyring, one) for one in here.secrets) if found]
+    if not known:
+        return here.actor
+    mine = (here.facility.no, ticket_id) in known
+    return Actor(kind="patient", ticket=ticket_id if mine else known[0][1])
+
+
+def require_viewer(actor: Actor, ticket_id: UUID) -> None:
+    """Raises ``TicketNotFound`` for the holder of another ticket's secret, ``Unauthenticated`` for a stranger."""
+    if actor.kind == "patient" and actor.ticket != ticket_id:
+        raise TicketNotFound
+    if actor.kind != "patient":
+        actor.require(Right.WATCH)
+
+
+async def seen_by(tx: ReadTx, here: Context, actor: Actor, ticket_id: UUID) -> TicketView:
+    """The ticket for whoever may see it. A secret dies 24 hours after its ticket has ended."""
+    require_viewer(actor, ticket_id)
+    found = await view(tx, here, ticket_id)
+    ended = found.ticket.ended_at
+    if actor.kind == "patient" and ended is not None and tx.now - ended > SECRET_OUTLIVES:
+        raise TicketNotFound
+    return found
+
+
+async def made_by_device(tx: ReadTx, ticket_id: UUID, device: bytes) -> bool:
+    """Whether this device asked for the ticket."""
+    return (await store.personal_of(tx, ticket_id)).device == device
+
+
+async def cursor(tx: ReadTx, facility: Facility, found: QueueStatus) -> str:
+    """Where a stream goes on from this status."""
+    return Cursor(await epoch(tx), facility.id, {found.clinic: found.version}, found.series).encode()
+
+
+def is_late(clinic: Clinic, found: TicketView, now: datetime) -> bool:
+    """Called longer ago than the clinic's patience, and not come."""
+    after = timedelta(seconds=clinic.late_after_seconds) if clinic.late_after_seconds else None
+    return rules.is_late(found.ticket, now=now, after=after)
+
+
+async def due_queues(tx: ReadTx, facility: Facility) -> list[str]:
+    """The clinics whose queue has to turn to the present service day, or holds tickets past their grace."""
+    today = facility.service_day(tx.now)
+    grace_over = tx.now >= facility.day_start(today) + timedelta(minutes=facility.grace_minutes)
+    return [row["clinic"] for row in await tx.rows(_DUE, today=today, grace_over=grace_over)]
+
+
+async def following(tx: ReadTx, ticket_id: UUID) -> UUID | None:
+    """The ticket that a transfer made of this one."""
+    found = await tx.value(_NEXT, ticket=str(ticket_id))
+    return UUID(found) if found else None
+
+
+async def service_seconds(tx: ReadTx, clinic_id: str, *, since: date, limit: int = 60) -> list[float]:
+    """How long the latest services in a clinic took, newest first, in seconds."""
+    return [row["seconds"] for row in await tx.rows(_SERVICES, clinic=clinic_id, since=since, limit=limit)]
+
+
+async def desks_at_work(tx: ReadTx, clinic_id: str, *, day: date, within: timedelta) -> int:
+    """How many desks of a clinic have called somebody in the latest minutes."""
+    found: int = await tx.value(_DESKS, clinic=clinic_id, since=tx.now - within, day=day)
+    return found
+
+
+def follow_of(here: Context, ticket_id: UUID, *, key_id: int | None = None) -> str:
+    """The address under which a patient follows a ticket; the secret in it is derived, so nothing is stored."""
+    keyring = here.services.keyring
+    return f"/t/{secret_of(keyring, here.facility.no, ticket_id, key_id=key_id or keyring.primary_id)}"
+
+
+def ticket_by_secret(here: Context, secret: str) -> UUID:
+    """The ticket a secret belongs to: ``Unauthenticated`` where it is no secret of ours, ``NotFound`` in another facility."""
+    found = ticket_of(here.services.keyring, secret)
+    if found is None:
+        raise Unauthenticated
+    if found[0] != here.facility.no:
+        raise NotFound
+    return found[1]

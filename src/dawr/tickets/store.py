@@ -1,0 +1,272 @@
+"""Tables and writes of the queue. ``load_for`` finds a ticket, asks for the right and locks its queue; there is no other way
+to get one that may be changed."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from psycopg.errors import UniqueViolation
+
+from dawr.accounts.rules import SYSTEM, Actor, Right
+from dawr.facilities import queries as facilities
+from dawr.facilities.rules import Clinic, Facility
+from dawr.platform import events, numbers
+from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.errors import Forbidden
+from dawr.tickets.events import SERVICE_DAY_TURNED, Change
+from dawr.tickets.rules import BY_PATIENT, AlreadyInQueue, Placed, Priority, Queue, Status, Ticket, TicketNotFound, Verb
+from dawr.tickets.store_tables import IS_OPEN
+
+FIELDS = ", ".join(Ticket.__dataclass_fields__)
+_QUEUE = """
+SELECT clinic, service_day, series, version, last_key, carries FROM queue
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
+"""
+_LOCK_QUEUE = _QUEUE + " FOR UPDATE"
+_OPEN_QUEUE = """
+INSERT INTO queue (facility_id, clinic, service_day) VALUES (%(facility_id)s, %(clinic)s, %(service_day)s)
+ON CONFLICT DO NOTHING
+"""
+_SAVE_QUEUE = """
+UPDATE queue SET service_day = %(service_day)s, series = %(series)s, version = %(version)s, last_key = %(last_key)s,
+       carries = %(carries)s
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
+"""
+_CLINIC_OF = "SELECT clinic FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
+_TICKET = f"SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
+_INSERT = f"""
+INSERT INTO ticket (facility_id, {FIELDS}, person, device, name_sealed, phone_sealed)
+VALUES (%(facility_id)s, {", ".join(f"%({name})s" for name in Ticket.__dataclass_fields__)},
+        %(person)s, %(device)s, %(name_sealed)s, %(phone_sealed)s)
+"""
+_UPDATE = """
+UPDATE ticket SET status = %(status)s, rank = %(rank)s, order_key = %(order_key)s, placed = %(placed)s, desk = %(desk)s,
+       called_at = %(called_at)s, started_at = %(started_at)s, ended_at = %(ended_at)s, ended_day = %(ended_day)s,
+       calls = %(calls)s, changed_version = %(changed_version)s
+WHERE facility_id = %(facility_id)s AND id = %(id)s
+"""
+_FIRST = f"""
+SELECT {FIELDS} FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
+ORDER BY rank, order_key, id LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+_FIRST_FOR_DOCTOR = f"""
+WITH first AS MATERIALIZED (
+  (SELECT id, rank, order_key FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
+   AND status = 'waiting' AND doctor IS NULL ORDER BY rank, order_key, id LIMIT 1)
+  UNION ALL
+  (SELECT id, rank, order_key FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
+   AND status = 'waiting' AND doctor = %(doctor)s ORDER BY rank, order_key, id LIMIT 1)
+  ORDER BY rank, order_key, id LIMIT 1
+)
+SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = (SELECT id FROM first)
+FOR UPDATE SKIP LOCKED
+"""
+_FRONT = """
+SELECT rank, order_key FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting' AND id <> %(without)s
+ORDER BY rank, order_key, id LIMIT 3
+"""
+_ALL_OPEN = f"""
+SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND {IS_OPEN}
+ORDER BY rank, order_key, id
+"""
+_PERSONAL = """
+SELECT person, device, name_sealed, phone_sealed FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s
+"""
+_AHEAD = """
+SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
+AND (rank, order_key, id) < (%(rank)s, %(order_key)s, %(id)s)
+"""
+
+
+_WAITING = """
+SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
+"""
+_ACTIVE = f"""
+SELECT {FIELDS} FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = %(person)s AND {IS_OPEN}
+"""
+
+
+def as_ticket(row: dict[str, Any]) -> Ticket:
+    kinds = {"status": Status(row["status"]), "priority": Priority(row["priority"]), "placed": Placed(row["placed"])}
+    return Ticket(**(row | kinds))
+
+
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """What a ticket keeps of a person: blind indexes (who it is, which device asked) and sealed fields."""
+
+    person: bytes | None = None
+    device: bytes | None = None
+    name_sealed: bytes | None = None
+    phone_sealed: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A ticket that may be changed: authorised, its queue locked."""
+
+    clinic: Clinic
+    queue: Queue
+    ticket: Ticket
+
+
+async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUID, verb: Verb | None) -> Loaded:
+    """Finds, authorises and locks. ``verb`` is what is about to be done; ``None`` is undo.
+
+    A stranger is asked to sign in before anything is looked up; another facility's ticket does not exist here.
+    """
+    clinic = await facilities.clinic(tx, await clinic_of(tx, actor, ticket_id, verb))
+    locked = await lock_queue(tx, facility, clinic)
+    row = await tx.row(_TICKET, id=ticket_id)
+    assert row is not None
+    return Loaded(clinic, locked, as_ticket(row))
+
+
+async def clinic_of(tx: ReadTx, actor: Actor, ticket_id: UUID, verb: Verb | None) -> str:
+    """The clinic of a ticket that the actor may change with this verb."""
+    _require(actor, ticket_id, verb)
+    clinic_id: str | None = await tx.value(_CLINIC_OF, id=ticket_id)
+    if clinic_id is None:
+        raise TicketNotFound
+    if actor.kind != "patient":
+        actor.require(Right.QUEUE, clinic_id)
+    return clinic_id
+
+
+def _require(actor: Actor, ticket_id: UUID, verb: Verb | None) -> None:
+    if actor.kind != "patient":
+        actor.require(Right.QUEUE)
+    elif actor.ticket != ticket_id:
+        raise TicketNotFound
+    elif verb not in BY_PATIENT:
+        raise Forbidden
+
+
+async def lock_queue(tx: WriteTx, facility: Facility, clinic: Clinic) -> Queue:
+    """The clinic's queue, locked until the transaction ends and turned to the present service day."""
+    row = await tx.row(_LOCK_QUEUE, clinic=clinic.id)
+    if row is None:
+        await tx.execute(_OPEN_QUEUE, clinic=clinic.id, service_day=facility.service_day(tx.now))
+        row = await tx.row(_LOCK_QUEUE, clinic=clinic.id)
+    assert row is not None
+    return await _turned(tx, facility, clinic, Queue(**row))
+
+
+async def _turned(tx: WriteTx, facility: Facility, clinic: Clinic, locked: Queue) -> Queue:
+    """The service day never goes back, whatever the clock does: a number given stays given."""
+    today = facility.service_day(tx.now)
+    if today <= locked.service_day:
+        return locked
+    carries = clinic.is_open(facility.day_start(today), facility.zone)
+    turned = replace(locked, service_day=today, series=1, carries=carries)
+    data = {"from": locked.service_day.isoformat(), "to": today.isoformat(), "carries": carries}
+    return await note(tx, SYSTEM, turned, type_=SERVICE_DAY_TURNED, data=data)
+
+
+async def note(tx: WriteTx, actor: Actor, changed: Queue, *, type_: str, data: dict[str, Any]) -> Queue:
+    """Saves a change of the queue itself and its event; the queue with its new version."""
+    saved = replace(changed, version=changed.version + 1)
+    await _save_queue(tx, saved)
+    entity = f"queue:{saved.clinic}"
+    await events.append(tx, [events.Recorded(saved.stream, saved.version, entity, type_, data, actor.label, tx.now)])
+    return saved
+
+
+async def record(
+    tx: WriteTx, actor: Actor, locked: Queue, changes: Sequence[Change], *, personal: Personal | None = None
+) -> tuple[Queue, list[Ticket]]:
+    """Writes changes of one queue's tickets: the rows, the events with the queue's next versions, the queue.
+
+    ``personal`` belongs to a ticket that enters. A person who already waits there is ``AlreadyInQueue``.
+    """
+    tickets: list[Ticket] = []
+    recorded: list[events.Recorded] = []
+    for version, change in enumerate(changes, locked.version + 1):
+        moved = change.before is None or change.before.status is not change.after.status
+        tickets.append(replace(change.after, changed_version=version) if moved else change.after)
+        data = change.data(locked.service_day)
+        recorded.append(
+            events.Recorded(locked.stream, version, str(change.after.id), change.type, data, actor.label, tx.now)
+        )
+    saved = replace(locked, version=locked.version + len(changes))
+    try:
+        await _save_tickets(tx, changes, tickets, personal or Personal())
+    except UniqueViolation as error:
+        if error.diag.constraint_name == "ticket_person_key":
+            raise AlreadyInQueue from error
+        raise
+    await _save_queue(tx, saved)
+    await events.append(tx, recorded)
+    return saved, tickets
+
+
+async def _save_tickets(tx: WriteTx, changes: Sequence[Change], tickets: Sequence[Ticket], personal: Personal) -> None:
+    entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
+    changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
+    for one in entering:
+        await tx.execute(_INSERT, **asdict(one), **asdict(personal))
+    if changed:
+        await tx.execute_many(_UPDATE, [asdict(one) for one in changed])
+
+
+async def _save_queue(tx: WriteTx, changed: Queue) -> None:
+    await tx.execute(_SAVE_QUEUE, **asdict(changed))
+
+
+async def next_number(tx: WriteTx, locked: Queue) -> int:
+    """The next number of the queue's service day and series."""
+    return await numbers.next_number(
+        tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series
+    )
+
+
+async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
+    """A ticket as it is, without a lock and without asking for a right."""
+    row = await tx.row(_TICKET, id=ticket_id)
+    if row is None:
+        raise TicketNotFound
+    return as_ticket(row)
+
+
+async def first_waiting(tx: WriteTx, clinic_id: str, doctor: str | None) -> Ticket | None:
+    """Who is next. For a doctor: the first who names them or names nobody."""
+    sql = _FIRST_FOR_DOCTOR if doctor else _FIRST
+    row = await tx.row(sql, clinic=clinic_id, doctor=doctor)
+    return as_ticket(row) if row else None
+
+
+async def front(tx: WriteTx, clinic_id: str, *, without: UUID) -> list[tuple[int, int]]:
+    """The order of the first three who wait, ``without`` one ticket."""
+    return [(row["rank"], row["order_key"]) for row in await tx.rows(_FRONT, clinic=clinic_id, without=without)]
+
+
+async def all_open(tx: WriteTx, clinic_id: str) -> list[Ticket]:
+    return [as_ticket(row) for row in await tx.rows(_ALL_OPEN, clinic=clinic_id)]
+
+
+async def count_ahead(tx: ReadTx, one: Ticket) -> int:
+    """How many wait before this ticket in its clinic."""
+    found: int = await tx.value(_AHEAD, clinic=one.clinic, rank=one.rank, order_key=one.order_key, id=one.id)
+    return found
+
+
+async def count_waiting(tx: ReadTx, clinic_id: str) -> int:
+    found: int = await tx.value(_WAITING, clinic=clinic_id)
+    return found
+
+
+async def active_of(tx: ReadTx, clinic_id: str, person: bytes) -> Ticket | None:
+    """The open ticket of a person in a clinic."""
+    row = await tx.row(_ACTIVE, clinic=clinic_id, person=person)
+    return as_ticket(row) if row else None
+
+
+async def personal_of(tx: ReadTx, ticket_id: UUID) -> Personal:
+    row = await tx.row(_PERSONAL, id=ticket_id)
+    if row is None:
+        raise TicketNotFound
+    return Personal(**row)

@@ -1,0 +1,33 @@
+"""Estimates for tickets, from what a clinic's services and desks show."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from dawr.facilities.rules import Clinic
+from dawr.platform.db import ReadTx
+from dawr.tickets import queries as tickets
+from dawr.tickets.rules import Ticket
+from dawr.waits import rules
+
+LOOK_BACK = timedelta(days=14)
+AT_WORK_WITHIN = timedelta(minutes=45)
+
+
+async def waits(tx: ReadTx, clinic: Clinic, asked: Sequence[tuple[Ticket, int]]) -> list[dict[str, Any] | None]:
+    """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
+    at = await pace_of(tx, clinic)
+    return [asdict(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
+
+
+async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
+    today = tx.now.date()
+    observed = await tickets.service_seconds(tx, clinic.id, since=today - LOOK_BACK)
+    desks = await tickets.desks_at_work(tx, clinic.id, day=today - timedelta(days=1), within=AT_WORK_WITHIN)
+    return rules.pace(
+        planned_seconds=clinic.mean_service_seconds,
+        observed=observed,
+        desks_at_work=min(desks, max(len(clinic.desks), 1)),
+        desks_planned=len(clinic.desks) or len(clinic.doctors) or 1,
+    )

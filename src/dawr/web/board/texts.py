@@ -1,0 +1,13 @@
+"""What the script of the wall screen may have to say."""
+
+from dawr.web.phrases import Texts, Voice
+
+
+def board_texts(voice: Voice) -> Texts:
+    _ = voice.t.gettext
+    return {
+        "desk": _("Desk %(desk)s"),
+        "waiting": voice.plural(lambda n: voice.t.ngettext("%(num)s waiting", "%(num)s waiting", n)),
+        "lost": _("Connection lost. Please ask at the desk; reconnecting …"),
+        "nobody": _("Nobody has been called yet"),
+    }

@@ -1,0 +1,33 @@
+"""All pages in one router, and the two that belong to nobody: the facility's front door and the API's manual."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dawr.web.board.pages import router as board_pages
+from dawr.web.desk.pages import router as desk_pages
+from dawr.web.errors import PageRoute
+from dawr.web.patient.pages import router as patient_pages
+from dawr.web.render import Page
+
+own = APIRouter(route_class=PageRoute, include_in_schema=False)
+
+
+def router() -> APIRouter:
+    everything = APIRouter(include_in_schema=False)
+    for part in (own, patient_pages, desk_pages, board_pages):
+        everything.include_router(part)
+    return everything
+
+
+@own.get("/")
+async def home(request: Request) -> Response:
+    page = await Page.open(request)
+    return page.render("home.html", clinics=await page.views.clinics(request, page.lang))
+
+
+@own.get("/api/docs")
+async def docs(request: Request) -> Response:
+    """Swagger UI, served by ourselves so that it works without the internet."""
+    page = await Page.open(request)
+    return page.render("docs.html", openapi=f"{page.root}/api/v1/openapi.json")

@@ -1,0 +1,24 @@
+"""What the scripts of the patient's pages may have to say."""
+
+from dawr.web.phrases import Texts, Voice
+
+
+def join_texts(voice: Voice) -> Texts:
+    _ = voice.t.gettext
+    return {
+        "elsewhere": _("You already have ticket %(code)s in this queue. Please open it on the device you joined with."),
+        "sending": _("Getting your ticket …"),
+    }
+
+
+def ticket_texts(voice: Voice) -> Texts:
+    _ = voice.t.gettext
+    return {
+        "statuses": voice.statuses(),
+        "ahead": voice.plural(voice.ahead),
+        "wait": voice.wait_texts(),
+        "reconnecting": _("No connection. This is the last known state; reconnecting …"),
+        "unknown_wait": _("We cannot say yet how long it takes."),
+        "late_sent": _("The staff know that you are late."),
+        "title_called": _("Your turn: %(code)s"),
+    }

@@ -1,0 +1,137 @@
+// My ticket, live: shows what the server knows, and the last known state while there is no connection.
+import { Refusal, ask, byId, data, post, say, texts } from './page.js';
+import { fill, statusWords, waitWords } from './words.js';
+import { live } from './live.js';
+import { allowSound, chime } from './sound.js';
+
+const LIVE = ['waiting', 'called', 'serving', 'held'];
+const ASK_WITHIN = 4_000;
+const POLL = 15_000;
+const secret = location.pathname.split('/t/')[1].split('/')[0];
+const headers = { 'Ticket-Secret': secret };
+const page = byId('ticket');
+let ticket = data.ticket;
+let asking = 0;
+let polling = 0;
+
+/** The ticket after an event of its stream, which carries only what changed. */
+function fold(before, update) {
+  const { status, position, ahead, desk } = { ...before, ...update };
+  return { ...before, status, position, ahead, desk };
+}
+
+function changed(next, update) {
+  const before = ticket;
+  ticket = { ...ticket, ...next };
+  const again = update?.type === 'ticket_recalled';
+  if (ticket.status === 'called' && (before.status !== 'called' || again)) alertHolder();
+  paint();
+  if (update && ticket.status === 'waiting') refreshSoon();
+}
+
+/** The wait is not part of the events. Spread over some seconds, because everybody behind a call learns of it at once. */
+function refreshSoon() {
+  asking ||= setTimeout(refresh, 500 + Math.random() * ASK_WITHIN);
+}
+
+async function refresh() {
+  asking = 0;
+  try {
+    changed(await ask(`/api/v1/queue/ticket/${ticket.ticket}`, { headers }), null);
+    showReached(true);
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    if (refusal.status === 404) location.reload();
+    else showReached(false);
+  }
+}
+
+function paint() {
+  const [headline, sentence] = statusWords(ticket);
+  page.dataset.status = ticket.status;
+  say(byId('headline'), headline);
+  say(byId('sentence'), sentence);
+  say(byId('position'), String(ticket.position));
+  say(byId('desk'), ticket.desk ?? '');
+  const words = waitWords(ticket.wait);
+  say(byId('wait'), words || texts.unknown_wait);
+  byId('waiting').hidden = ticket.status !== 'waiting';
+  byId('goto').hidden = !(ticket.status === 'called' && ticket.desk);
+  byId('late').hidden = ticket.status !== 'called';
+  byId('cancel').hidden = !['waiting', 'called', 'held'].includes(ticket.status);
+  byId('again').hidden = !['cancelled', 'no_show', 'expired'].includes(ticket.status);
+  paintTitle();
+}
+
+const plainTitle = document.title;
+let blinking = 0;
+
+/** The tab's title calls too, for who reads something else meanwhile. */
+function paintTitle() {
+  clearInterval(blinking);
+  document.title = plainTitle;
+  if (ticket.status !== 'called') return;
+  const calling = fill(texts.title_called, { code: ticket.code });
+  document.title = calling;
+  blinking = setInterval(() => {
+    document.title = document.title === calling ? plainTitle : calling;
+  }, 1500);
+}
+
+function alertHolder() {
+  chime();
+  navigator.vibrate?.([300, 150, 300, 150, 600]);
+}
+
+/** While the stream is lost (or the browser refuses its cookie) the page asks from time to time. */
+function connection(up) {
+  clearInterval(polling);
+  showReached(up);
+  if (!up) polling = setInterval(refresh, POLL);
+}
+
+function showReached(reached) {
+  byId('offline').hidden = reached;
+  page.classList.toggle('stale', !reached);
+}
+
+/** Cancel and "I am late" are plain forms behind a question; here they are sent without leaving the page. */
+async function act(event) {
+  event.preventDefault();
+  const form = event.currentTarget;
+  const button = form.querySelector('button');
+  button.disabled = true;
+  try {
+    changed(await post(`/api/v1/queue/${form.dataset.verb}`, { ticket: ticket.ticket }, { headers }), null);
+    form.closest('details').open = false;
+    note(form.dataset.verb === 'late' ? texts.late_sent : '', 'info');
+  } catch (refusal) {
+    if (!(refusal instanceof Refusal)) throw refusal;
+    note(refusal.message, 'error');
+    refreshSoon();
+  } finally {
+    button.disabled = false;
+  }
+}
+
+function note(text, kind) {
+  const notice = byId('notice');
+  notice.className = `notice ${kind}`;
+  notice.hidden = !text;
+  say(notice, text);
+}
+
+for (const form of document.querySelectorAll('form[data-verb]')) form.addEventListener('submit', act);
+
+byId('sound')?.addEventListener('click', async () => {
+  byId('sound').hidden = await allowSound();
+  chime();
+});
+// Any touch of the page allows the sound that may be needed later.
+addEventListener('pointerdown', allowSound, { once: true });
+
+paint();
+if (ticket.status === 'called') alertHolder();
+if (LIVE.includes(ticket.status)) {
+  live(`${data.root}/api/v1/events/stream?ticket=${encodeURIComponent(ticket.ticket)}`, { fold, changed, connection });
+}

@@ -1,0 +1,157 @@
+"""What every test shares: one PostgreSQL a worker, one cast of people, facilities of their own.
+
+A test never cleans up: it founds a facility of its own, and row-level security keeps the others out of its sight.
+"""
+
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from dawr.accounts.rules import STRANGER, SYSTEM, Actor, Role
+from dawr.facilities import commands as facilities_commands
+from dawr.facilities import queries as facilities
+from dawr.facilities.commands_people import create_doctor
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic, Facility
+from dawr.facilities.rules_settings import ClinicSettings, FacilitySettings
+from dawr.platform import migrate
+from dawr.platform.clock import ShiftedClock
+from dawr.platform.config import Settings
+from dawr.platform.crypto import Keyring
+from dawr.platform.db import Database
+from dawr.platform.embedded_postgres import EmbeddedPostgres
+from dawr.platform.ids import new_id
+from dawr.platform.metrics import Metrics
+from dawr.platform.ratelimit import RateLimiter
+from dawr.platform.services import Services
+from dawr.waits import queries as waits
+
+PIVOT = time(5)
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """A PostgreSQL of this worker's own, empty, in a folder that its user can reach."""
+    with tempfile.TemporaryDirectory(prefix="dawr-test-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        with EmbeddedPostgres(Path(folder) / "postgres", settings=FAST) as server:
+            yield server.url
+
+
+@pytest.fixture(scope="session")
+def database_url(server_url: str) -> str:
+    """A database with the schema of the code."""
+    return new_database(server_url)
+
+
+def new_database(server_url: str) -> str:
+    """A further database on the same server, with the schema as the code declares it."""
+    name = f"dawr_{secrets.token_hex(6)}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    url = server_url.rsplit("/", 1)[0] + f"/{name}"
+    migrate.build_fresh(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+async def services(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    """The house's services on the worker's database, without rate limits, with a clock that can be moved."""
+    made = make_services(database_url, tmp_path_factory.mktemp("data"))
+    await made.db.open()
+    yield made
+    await made.db.close()
+
+
+def make_services(url: str, data: Path, **changes: Any) -> Services:
+    settings = Settings.model_validate(
+        {"database_url": url, "data_dir": data, "rate_limits": False, "demo": True} | changes
+    )
+    clock, metrics, keyring = ShiftedClock(), Metrics(), Keyring.generate()
+    db = Database(url, clock=clock, metrics=metrics, size=12)
+    limits = RateLimiter(db.pool, keyring, metrics=metrics, enabled=settings.rate_limits)
+    services = Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
+    services.additions["ticket_wait"] = waits.waits
+    return services
+
+
+@dataclass(frozen=True)
+class House:
+    """A facility of one test: clinics ``lab`` (prefix LAB, desks 1 and 2) and ``xray`` (XR, desk 1), and its people."""
+
+    services: Services
+    facility: Facility
+
+    @property
+    def clock(self) -> ShiftedClock:
+        assert isinstance(self.services.clock, ShiftedClock)
+        return self.services.clock
+
+    @property
+    def ada(self) -> Actor:
+        """The administrator."""
+        return Actor(kind="staff", account_id=uuid4(), role=Role.ADMINISTRATOR)
+
+    @property
+    def rui(self) -> Actor:
+        """Reception."""
+        return Actor(kind="staff", account_id=uuid4(), role=Role.RECEPTION)
+
+    @property
+    def dana(self) -> Actor:
+        """A doctor of the lab."""
+        return Actor(kind="staff", account_id=uuid4(), role=Role.DOCTOR, clinics=frozenset({"lab"}), doctor="dana")
+
+    def here(self, actor: Actor = STRANGER, **changes: Any) -> Context:
+        """The context of a request in this facility."""
+        plain = Context(
+            services=self.services,
+            facility=self.facility,
+            actor=actor,
+            language="en",
+            address="192.0.2.1",
+            device="d" * 32,
+        )
+        return replace(plain, **changes)
+
+    async def change_clinic(self, clinic: str, **settings: Any) -> Clinic:
+        async with self.services.db.write(self.facility.id) as tx:
+            return await facilities_commands.change_clinic(
+                tx, SYSTEM, clinic=clinic, settings=ClinicSettings(**settings)
+            )
+
+
+@pytest.fixture
+async def house(services: Services) -> AsyncIterator[House]:
+    """A facility of this test's own, in Asia/Qatar, service day from 05:00, open round the clock."""
+    yield await found_house(services)
+    clock = services.clock
+    assert isinstance(clock, ShiftedClock)
+    clock.offset = timedelta()
+
+
+async def found_house(services: Services) -> House:
+    facility_id = new_id(services.clock.now())
+    async with services.db.write(facility_id) as tx:
+        settings = FacilitySettings(
+            name={"en": "Test house"}, zone="Asia/Qatar", pivot=PIVOT, languages=("ar", "en", "hi")
+        )
+        slug = f"house-{secrets.token_hex(5)}"
+        await facilities_commands.create_facility(tx, SYSTEM, slug=slug, settings=settings)
+        for clinic, prefix, desks in (("lab", "LAB", ("1", "2")), ("xray", "XR", ("1",))):
+            made = ClinicSettings(name={"en": clinic.title()}, prefix=prefix, mean_service_seconds=480)
+            await facilities_commands.create_clinic(tx, SYSTEM, clinic=clinic, settings=made, desks=desks)
+        for doctor in ("dana", "omar"):
+            await create_doctor(tx, SYSTEM, doctor=doctor, name={"en": doctor.title()}, clinics=["lab"])
+        facility = await facilities.facility(tx)
+    assert facility is not None
+    return House(services, facility)

@@ -1,0 +1,50 @@
+"""The commands a fresh clone is used with."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("name", ["script/server", "script/test", "script/lock", ".ci/run"])
+def test_a_command_can_be_run_and_is_sound_bash(name: str) -> None:
+    assert os.access(ROOT / name, os.X_OK)
+    assert subprocess.run(["bash", "-n", ROOT / name], capture_output=True).stderr == b""
+
+
+def test_the_first_uv_is_the_locked_one() -> None:
+    uv = (ROOT / "requirements/uv.txt").read_text()
+    assert uv.startswith("uv==")
+    assert uv in (ROOT / "requirements/app.txt").read_text()
+
+
+def test_what_tests_need_holds_all_that_the_product_needs() -> None:
+    def pins(kind: str) -> set[str]:
+        lines = (ROOT / f"requirements/{kind}.txt").read_text().splitlines()
+        return {line.removesuffix(" \\") for line in lines if "==" in line}
+
+    assert pins("app") < pins("dev")
+
+
+def browser(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = ["bash", "-c", ". script/lib/bootstrap; . script/lib/browser; find_browser; echo $DAWR_TEST_CHROMIUM"]
+    settings = {"PATH": f"{path}:/usr/bin:/bin", **environment}
+    return subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True)
+
+
+def test_a_browser_that_tells_its_version_is_taken(tmp_path: Path) -> None:
+    (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "chromium-browser").symlink_to(str(shutil.which("true")))
+    for stand_in in tmp_path.iterdir():
+        stand_in.chmod(0o755)
+    assert browser(tmp_path).stdout.split()[-1] == f"{tmp_path}/chromium-browser"
+
+
+def test_a_browser_that_was_named_and_does_not_work_is_told(tmp_path: Path) -> None:
+    done = browser(tmp_path, DAWR_TEST_CHROMIUM="/bin/false")
+    assert done.returncode == 1
+    assert "DAWR_TEST_CHROMIUM is '/bin/false', which is no working browser" in done.stderr
