@@ -3,18 +3,25 @@
 A test never cleans up: it founds a facility of its own, and row-level security keeps the others out of its sight.
 """
 
+import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import psycopg
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
+import dawr.app
+from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import STRANGER, SYSTEM, Actor, Role
 from dawr.facilities import commands as facilities_commands
 from dawr.facilities import queries as facilities
@@ -35,6 +42,7 @@ from dawr.platform.services import Services
 from dawr.waits import queries as waits
 
 PIVOT = time(5)
+PASSWORD = "a test passphrase"
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -155,3 +163,62 @@ async def found_house(services: Services) -> House:
         facility = await facilities.facility(tx)
     assert facility is not None
     return House(services, facility)
+
+
+@dataclass(frozen=True)
+class Live:
+    """The product on a socket: ``url`` of the server, ``app`` behind it."""
+
+    url: str
+    app: FastAPI
+    services: Services
+
+    def client(self, house: "House | None" = None, **options: Any) -> httpx2.AsyncClient:
+        """A client that speaks to one house; each has cookies of its own, as a browser has."""
+        headers = {"X-Facility": house.facility.slug} if house else {}
+        return httpx2.AsyncClient(
+            base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, **options
+        )
+
+    async def staff(self, house: "House", role: Role, **post: Any) -> httpx2.AsyncClient:
+        """A client signed in as a new member of the house's staff."""
+        email = f"{role}-{secrets.token_hex(6)}@test.example"
+        await create_staff(
+            self.services,
+            email=email,
+            name="Staff",
+            password=PASSWORD,
+            facility_id=house.facility.id,
+            role=role,
+            **post,
+        )
+        client = self.client(house)
+        answer = await client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return client
+
+
+@pytest.fixture(scope="session")
+async def live(services: Services) -> AsyncIterator[Live]:
+    """The whole web app, served by uvicorn on a free port of this machine."""
+    app = dawr.app.create_app(services)
+    async with serving(app) as url:
+        yield Live(url, app, services)
+
+
+@asynccontextmanager
+async def serving(app: FastAPI) -> AsyncIterator[str]:
+    """The address of an app while it is served in this process."""
+    config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[method-assign]
+    running = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not running.done(), running.result()
+        await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    for stop in app.state.on_stop:
+        stop()
+    server.should_exit = True
+    await running

@@ -13,6 +13,7 @@ from dawr.accounts import store_directory as directory
 from dawr.accounts.commands_sessions import (
     Attempt,
     SignedIn,
+    attempt_of,
     refresh,
     sign_in,
     sign_out,
@@ -39,7 +40,7 @@ from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
 from dawr.platform.services import Services
 
-__all__ = ["Attempt", "SignedIn", "refresh", "sign_in", "sign_out", "sign_out_everywhere"]
+__all__ = ["Attempt", "SignedIn", "attempt_of", "refresh", "sign_in", "sign_out", "sign_out_everywhere"]
 
 log = get_logger(__name__)
 

@@ -1,15 +1,18 @@
 """Signing in, staying signed in, signing out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-from dawr.accounts import passwords, throttle, tokens
+from dawr.accounts import passwords, rules, throttle, tokens
 from dawr.accounts import store_directory as directory
-from dawr.accounts.queries import csrf_token, forget
+from dawr.accounts.queries import Asking, csrf_token, forget
 from dawr.accounts.rules import SessionKind, WrongCredentials
 from dawr.accounts.store_directory import Login, Session
-from dawr.platform.addresses import limit_bucket
+from dawr.platform.addresses import client_address, limit_bucket
+from dawr.platform.db import WriteTx
 from dawr.platform.errors import Unauthenticated
 from dawr.platform.ids import new_id
 from dawr.platform.logging import agent_family, get_logger
@@ -20,7 +23,8 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """Somebody signs in. ``devices`` is the cookie of known devices, ``agent`` the ``User-Agent`` header."""
+    """Somebody signs in. ``devices`` is the cookie of known devices, ``agent`` the ``User-Agent`` header, ``replaces`` the
+    session cookie that the browser still has: that session ends."""
 
     email: str
     password: str
@@ -28,6 +32,7 @@ class Attempt:
     address: str
     agent: str | None = None
     devices: str | None = None
+    replaces: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,22 @@ class SignedIn:
     access_token: str | None = None
     csrf: str | None = None
     devices: str | None = None
+
+
+def attempt_of(
+    services: Services, request: Asking, scope: Mapping[str, Any], *, email: str, password: str, kind: SessionKind
+) -> Attempt:
+    """The attempt that a request makes. ``scope`` is its ASGI scope, which knows the connection's address."""
+    secure = request.url.scheme == "https"
+    return Attempt(
+        email=email,
+        password=password,
+        kind=kind,
+        address=client_address(scope, services.settings.trusted_proxies),
+        agent=request.headers.get("user-agent"),
+        devices=request.cookies.get(rules.device_cookie_name(secure=secure)),
+        replaces=request.cookies.get(rules.cookie_name(secure=secure)) if kind is SessionKind.COOKIE else None,
+    )
 
 
 async def sign_in(services: Services, attempt: Attempt) -> SignedIn:
@@ -81,9 +102,16 @@ async def _open(services: Services, account_id: UUID, attempt: Attempt) -> Signe
     )
     async with services.db.write() as tx:
         await directory.open_session(tx, session)
+        await _end_replaced(tx, attempt.replaces)
     log.info("signed_in", account=str(account_id), kind=attempt.kind.value)
     devices = tokens.with_device(keyring, attempt.devices, account_id)
     return _signed_in(services, session, tokens.packed(session.id, secret), devices=devices)
+
+
+async def _end_replaced(tx: WriteTx, cookie: str | None) -> None:
+    named = tokens.unpacked(cookie) if cookie else None
+    if named and await directory.resolve(tx, named[0], tokens.digest(named[1])):
+        await directory.revoke(tx, named[0])
 
 
 def _signed_in(services: Services, session: Session, secret: str, *, devices: str | None) -> SignedIn:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,8 @@ from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database, ReadTx
 from dawr.platform.errors import Unauthenticated
 from dawr.platform.services import Services
+
+__all__ = ["Identity"]
 
 
 class _Recently:
@@ -36,6 +39,44 @@ def forget(services: Services) -> None:
     _recently.pop(services.db, None)
 
 
+class Url(Protocol):
+    @property
+    def scheme(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+
+class Asking(Protocol):
+    """What is looked at of a request; the names of its headers are in lower case or compared without regard to it."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def cookies(self) -> Mapping[str, str]: ...
+
+    @property
+    def url(self) -> Url: ...
+
+
+async def identify_request(services: Services, request: Asking) -> Identity | None:
+    """``identify`` for a request. A page's form carries its proof in a field, which the page checks itself; that another
+    site did not send it is checked here."""
+    return await identify(
+        services,
+        authorization=request.headers.get("authorization"),
+        cookie=request.cookies.get(rules.cookie_name(secure=request.url.scheme == "https")),
+        csrf=request.headers.get("x-csrf-token"),
+        method=request.method,
+        same_origin=same_origin(services, request),
+        form="/api/" not in request.url.path,
+    )
+
+
 async def identify(
     services: Services,
     *,
@@ -44,11 +85,13 @@ async def identify(
     csrf: str | None,
     method: str,
     same_origin: bool | None,
+    form: bool = False,
 ) -> Identity | None:
     """Who a request's ``Authorization`` header or session cookie belongs to; None for nobody.
 
     ``Unauthenticated`` for a bearer token that is not good (any more). A cookie that is not good counts as none: browsers
-    send it without being asked. ``CsrfFailed`` where a live cookie would change something without the page's proof.
+    send it without being asked. ``CsrfFailed`` where a live cookie would change something without the page's proof
+    (``csrf``, the header ``X-CSRF-Token``; with ``form`` the page looks for it) or from another site.
     """
     token = _bearer(authorization)
     if token is not None:
@@ -58,7 +101,9 @@ async def identify(
         return None
     identity = await _resolved(services, named[0], tokens.digest(named[1]))
     if identity is not None and method.upper() not in rules.SAFE_METHODS:
-        _require_own_page(services.keyring, identity, csrf, same_origin)
+        proved = form or (csrf is not None and tokens.csrf_fits(services.keyring, identity.session_id, csrf))
+        if same_origin is False or not proved:
+            raise CsrfFailed
     return identity
 
 
@@ -84,20 +129,16 @@ async def _resolved(services: Services, session_id: UUID, secret_hash: bytes | N
     return await _recent(services).identities.get((session_id, secret_hash), read)
 
 
-def _require_own_page(keyring: Keyring, identity: Identity, csrf: str | None, same_origin: bool | None) -> None:
-    if same_origin is False or csrf is None or not tokens.csrf_fits(keyring, identity.session_id, csrf):
-        raise CsrfFailed
-
-
 def csrf_token(services: Services, session_id: UUID) -> str:
     """What a page sends back as ``X-CSRF-Token`` with everything that changes something."""
     return tokens.csrf(services.keyring, session_id)
 
 
-def same_origin(services: Services, headers: Mapping[str, str], scheme: str) -> bool | None:
-    """``rules.same_origin`` for a request's headers (by lower-case name) and the scheme it came by."""
-    origins = {services.settings.url, f"{scheme}://{headers.get('host', '')}"}
-    return rules.same_origin(fetch_site=headers.get("sec-fetch-site"), origin=headers.get("origin"), origins=origins)
+def same_origin(services: Services, request: Asking) -> bool | None:
+    """``rules.same_origin`` of a request."""
+    origins = {services.settings.url, f"{request.url.scheme}://{request.headers.get('host', '')}"}
+    fetch_site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    return rules.same_origin(fetch_site=fetch_site, origin=origin, origins=origins)
 
 
 async def actor_in(services: Services, identity: Identity, facility_id: UUID) -> Actor | None:
@@ -128,7 +169,7 @@ async def _membership(services: Services, account_id: UUID, facility_id: UUID) -
 
 def home_facility(identity: Identity) -> UUID | None:
     """The facility meant where a request names none: the one the account joined first."""
-    return identity.facilities[0] if identity.facilities else None
+    return identity.home
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,11 @@ class Identity:
     language: str | None
     facilities: tuple[UUID, ...]
 
+    @property
+    def home(self) -> UUID | None:
+        """The facility meant where a request names none."""
+        return self.facilities[0] if self.facilities else None
+
 
 REFRESH_LIFETIME = timedelta(days=30)
 COOKIE_LIFETIME = timedelta(hours=24)

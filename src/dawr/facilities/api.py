@@ -1,7 +1,7 @@
 """A facility and its clinics over HTTP."""
 
 from datetime import time
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter
@@ -48,15 +48,17 @@ Hours = Annotated[
 ]
 
 
-# Bodies. A field that may be left out and may not be null has a default that is never used: only what was sent counts.
+# Bodies. Of a change only what is sent counts; null empties what may be empty and leaves the rest as it is.
+
+EMPTIABLE = frozenset({"department", "floor", "capacity", "hours", "mean_service_seconds", "late_after_seconds"})
 
 
 class FacilityChange(Body):
-    names: NamesInBody = {}
-    zone: Zone = ""
-    pivot: ClockTime = ""
-    languages: Annotated[list[Language], Field(max_length=20)] = []
-    grace_minutes: int = 0
+    names: NamesInBody | None = None
+    zone: Zone | None = None
+    pivot: ClockTime | None = None
+    languages: Annotated[list[Language], Field(max_length=20)] | None = None
+    grace_minutes: int | None = None
     version: VersionInBody | None = None
 
     def settings(self) -> FacilitySettings:
@@ -65,7 +67,7 @@ class FacilityChange(Body):
             sent["pivot"] = time.fromisoformat(sent["pivot"])
         if "languages" in sent:
             sent["languages"] = tuple(sent["languages"])
-        return FacilitySettings(**sent)  # type: ignore[typeddict-item]
+        return cast(FacilitySettings, sent)
 
 
 class FacilityCreation(FacilityChange):
@@ -78,28 +80,30 @@ class FacilityCreation(FacilityChange):
 class ClinicChange(Body):
     """``hours`` null is round the clock, ``capacity`` null without limit."""
 
-    names: NamesInBody = {}
-    prefix: Prefix = ""
+    names: NamesInBody | None = None
+    prefix: Prefix | None = None
     department: Slug | None = None
     floor: Floor | None = None
-    entry: Entry = Entry.OPEN
+    entry: Entry | None = None
     capacity: int | None = None
     hours: Hours | None = None
     mean_service_seconds: int | None = None
     late_after_seconds: int | None = None
-    priority_credit_seconds: int = 0
-    place: int = 0
+    priority_credit_seconds: int | None = None
+    place: int | None = None
     version: VersionInBody | None = None
 
     def settings(self) -> ClinicSettings:
-        return ClinicSettings(**_sent(self, "clinic", "desks"))  # type: ignore[typeddict-item]
+        return cast(ClinicSettings, _sent(self, "clinic", "desks"))
 
 
 class ClinicCreation(ClinicChange):
+    """Without ``desks`` it has the desk ``1``."""
+
     clinic: Slug
     names: NamesInBody
     prefix: Prefix
-    desks: Annotated[list[Desk], Field(max_length=100)] = ["1"]
+    desks: Annotated[list[Desk], Field(max_length=100)] | None = None
 
 
 class Pause(Body):
@@ -117,7 +121,8 @@ class NewDesk(Body):
 def _sent(body: Body, *others: str) -> dict[str, Any]:
     """The settings that were sent, under the names the rules have for them."""
     sent = body.model_dump(exclude_unset=True, exclude={"version", *others})
-    return {"name" if field == "names" else field: value for field, value in sent.items()}
+    kept = {field: value for field, value in sent.items() if value is not None or field in EMPTIABLE}
+    return {"name" if field == "names" else field: value for field, value in kept.items()}
 
 
 # The facility
@@ -253,12 +258,11 @@ async def clinic(clinic: SlugInPath, here: Here) -> Response:
 
 @router.post("/clinics", tags=["clinics"], status_code=201, responses=CHANGES)
 async def create_clinic(body: ClinicCreation, here: Here) -> Response:
-    """Without ``desks`` it has the desk ``1``."""
+    """A clinic with its desks; people can take tickets at once."""
+    desks = ["1"] if body.desks is None else body.desks
 
     async def work(tx: WriteTx) -> Outcome:
-        made = await commands.create_clinic(
-            tx, here.actor, clinic=body.clinic, settings=body.settings(), desks=body.desks
-        )
+        made = await commands.create_clinic(tx, here.actor, clinic=body.clinic, settings=body.settings(), desks=desks)
         return outcome(made.id, status=201)
 
     return await _changed(here, work)

@@ -35,7 +35,7 @@ class DepartmentChange(Body):
 class DoctorCreation(Body):
     doctor: Slug
     names: NamesInBody
-    clinics: Clinics = []
+    clinics: Clinics | None = None
 
 
 class DoctorChange(Body):
@@ -121,7 +121,7 @@ async def create_doctor(body: DoctorCreation, here: Here) -> Response:
 
     async def work(tx: WriteTx) -> Outcome:
         made = await commands_people.create_doctor(
-            tx, here.actor, doctor=body.doctor, name=body.names, clinics=body.clinics
+            tx, here.actor, doctor=body.doctor, name=body.names, clinics=body.clinics or ()
         )
         return outcome(made.id, status=201)
 

@@ -14,6 +14,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from dawr.platform.db import Database, Stream, WriteTx
 from dawr.platform.errors import Unavailable
 from dawr.platform.logging import get_logger
+from dawr.platform.retry import retry
 from dawr.platform.schema import global_table
 from dawr.platform.services import Services
 
@@ -223,10 +225,10 @@ class OutboxWorker:
             raise
         except Exception as error:
             outcome(name=claimed.topic, outcome="failed").inc()
-            await self._settle(self._fail(claimed, error))
+            await self._settle(partial(self._fail, claimed, error))
         else:
             outcome(name=claimed.topic, outcome="done").inc()
-            await self._settle(done(self._services.db, claimed))
+            await self._settle(partial(done, self._services.db, claimed))
 
     async def _fail(self, claimed: Claim, error: Exception) -> None:
         dead = await fail(self._services.db, claimed, error)
@@ -238,10 +240,10 @@ class OutboxWorker:
         }
         (log.error if dead else log.warning)("outbox_dead" if dead else "outbox_failed", **fields, exc_info=error)
 
-    async def _settle(self, writing: Awaitable[None]) -> None:
-        """If this cannot be written, the lease runs out and the work is done once more."""
-        with contextlib.suppress(Unavailable):
-            await writing
+    async def _settle(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Tries for what is left of the lease; if the store stays away, the lease runs out and the work is done again."""
+        with contextlib.suppress(Unavailable, TimeoutError):
+            await retry(write, on=(Unavailable,), attempts=20, deadline=LEASE_SECONDS - HANDLER_SECONDS)
 
     async def _give_back(self, claimed: Claim) -> None:
         with contextlib.suppress(Unavailable):

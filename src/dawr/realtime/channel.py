@@ -2,16 +2,35 @@
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import orjson
 
+from dawr.platform.cursors import Cursor
 from dawr.platform.events import Recorded
-from dawr.realtime.rules import STREAM, cursor, frame
+from dawr.realtime.rules import frame
 from dawr.tickets.queries import public_update
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where versions mean something: one facility in one life of the log."""
+
+    epoch: UUID
+    facility: UUID
+
+    def cursor(self, versions: Mapping[str, int]) -> str:
+        """The id of "everything up to these versions of these clinics' queues"."""
+        return Cursor(self.epoch, self.facility, versions).encode()
+
+    def versions(self, cursor: str) -> dict[str, int] | None:
+        """The versions of a cursor of this place; ``None`` for any other text."""
+        found = Cursor(self.epoch, self.facility, {}).belongs_to(cursor)
+        return None if found is None else dict(found)
 
 
 @dataclass(frozen=True)
@@ -40,7 +59,7 @@ class Part:
 class Batch:
     """Consecutive events of one queue as one read found them. What clients get of it is rendered once for all of them."""
 
-    def __init__(self, clinic: str, place: str, recorded: Sequence[Recorded]) -> None:
+    def __init__(self, clinic: str, place: Place, recorded: Sequence[Recorded]) -> None:
         self.clinic = clinic
         self.entries = [Entry(one) for one in recorded]
         self._place = place
@@ -75,44 +94,37 @@ class Batch:
         return found
 
     def frame(self, entry: Entry) -> bytes:
-        return frame("queue_update", orjson.dumps(entry.update), cursor(self._place, {self.clinic: entry.version}))
+        return frame("queue_update", orjson.dumps(entry.update), self._place.cursor({self.clinic: entry.version}))
 
 
 class Channel:
-    """``version`` is ``None`` until the first read. The ring serves clients that come back soon without asking the store."""
+    """``version`` is how far the queue has been read. The ring serves clients that come back soon without the store."""
 
     __slots__ = ("_keep", "_low", "_ring", "clinic", "version")
 
-    def __init__(self, clinic: str, *, keep: int) -> None:
+    def __init__(self, clinic: str, version: int, *, keep: int) -> None:
         self.clinic = clinic
-        self.version: int | None = None
         self._keep = keep
         self._ring: deque[tuple[int, bytes]] = deque()
-        self._low = 0
+        self._begin(version)
 
-    @property
-    def stream(self) -> str:
-        return STREAM + self.clinic
-
-    def begin(self, version: int) -> None:
-        """From here on every event is read. Where that is not so any more (a jump), the ring begins again."""
+    def _begin(self, version: int) -> None:
         self.version = self._low = version
         self._ring.clear()
 
     def advance(self, batch: Batch) -> None:
-        """Takes what came after ``version``. After an upset nobody can resume without a snapshot: the ring begins again."""
-        assert self.version is not None
+        """Takes what came after ``version``. Nobody resumes across an upset without a snapshot: the ring begins again."""
         part = batch.part(self.version)
         for entry in part.entries:
             self._ring.append((entry.version, batch.frame(entry)))
-            self.version = entry.version
+        self.version = batch.last
         if part.upset:
-            self.begin(batch.last)
+            self._begin(batch.last)
         while len(self._ring) > self._keep:
             self._low = self._ring.popleft()[0]
 
     def missed(self, version: int) -> bytes | None:
         """What came after ``version`` as a clinic's stream sends it; ``None`` where that is not kept here."""
-        if self.version is None or not self._low <= version <= self.version:
+        if not self._low <= version <= self.version:
             return None
         return b"".join(chunk for at, chunk in self._ring if at > version)

@@ -4,23 +4,25 @@ need, come from the same snapshot, so that what a newcomer is shown and what it 
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import Clinic, ClinicNotFound, FacilityNotFound
+from dawr.facilities.rules import Clinic, ClinicNotFound, Facility, FacilityNotFound
 from dawr.platform import events
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.logging import get_logger
 from dawr.platform.services import Services
 from dawr.realtime import queries
-from dawr.realtime.channel import Batch, Channel
+from dawr.realtime.channel import Batch, Channel, Place
 from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader
-from dawr.realtime.rules import STREAM, Pace, place_of, versions_of
+from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, retry
 from dawr.tickets import commands
 from dawr.tickets import queries as tickets
+from dawr.tickets.rules import Status
 
 JOIN_SECONDS = 5.0
 NEWCOMERS = 500
@@ -37,7 +39,7 @@ class Feed:
         self._services = services
         self._pace = pace
         self._gate = gate
-        self._place = ""
+        self._place: Place | None = None
         self._channels: dict[str, Channel] = {}
         self._readers: dict[str, set[Reader]] = {}
         self._whole: set[FacilityReader] = set()
@@ -99,15 +101,17 @@ class Feed:
 
     def _resumed_from_memory(self, reader: Reader) -> bool:
         """A clinic's client that comes back soon needs nothing from the store."""
-        found = versions_of(reader.last_id, self._place) if reader.last_id is not None else None
-        if not isinstance(reader, ClinicReader) or found is None or list(found) != [reader.clinic]:
+        if self._place is None or reader.last_id is None or not isinstance(reader, ClinicReader):
             return False
+        found = self._place.versions(reader.last_id)
         channel = self._channels.get(reader.clinic)
-        missed = channel.missed(found[reader.clinic]) if channel else None
-        if channel is None or channel.version is None or missed is None:
+        if found is None or list(found) != [reader.clinic] or channel is None:
+            return False
+        missed = channel.missed(found[reader.clinic])
+        if missed is None:
             return False
         reader.resume(self._place, found, missed)
-        reader.versions[reader.clinic] = channel.version
+        reader.versions = {reader.clinic: channel.version}
         self._add(reader)
         return True
 
@@ -125,11 +129,11 @@ class Feed:
         try:
             async with self._gate:
                 news = await self._read(dirty, joining)
+            await self._deliver(news, joining)
         except Exception as error:
             self._failed(error, joining)
-            return
-        self.failing = False
-        await self._deliver(news, joining)
+        else:
+            self.failing = False
 
     def _failed(self, error: Exception, joining: list[Joining]) -> None:
         """The poll will ask again; newcomers are told."""
@@ -156,7 +160,7 @@ class Feed:
             facility = await facilities.facility(tx)
             if facility is None:
                 raise FacilityNotFound
-            news = News(place_of(await events.epoch(tx), self.facility_id), facility, tx.now)
+            news = News(Place(await events.epoch(tx), self.facility_id), facility, tx.now)
             clinics = {one.id: one for one in await facilities.clinics(tx)} if newcomers else {}
             news.clinics = tuple(clinics)
             self._refuse_unknown(news, joining)
@@ -178,7 +182,7 @@ class Feed:
 
     async def _batches(self, tx: ReadTx, news: News, dirty: set[str], newcomers: list[Reader]) -> dict[str, Batch]:
         """Events from where the channels stand, or from where a client that comes back stands, if that is earlier."""
-        known = {c: channel.version for c, channel in self._channels.items() if channel.version is not None}
+        known = {clinic: channel.version for clinic, channel in self._channels.items()}
         floors = {STREAM + clinic: known[clinic] for clinic in dirty & known.keys()}
         for reader in newcomers:
             for clinic, version in (reader.resumable(news) or {}).items():
@@ -193,29 +197,36 @@ class Feed:
         """Reads what will have to be shown: snapshots for newcomers and after upsets, the tickets whose queue changed."""
         shown = {one for reader in newcomers if not reader.resumes(news) for one in _statuses(reader, news)}
         listening = [*newcomers, *self._whole, *self._listening(news)]
-        if any(self._upset(batch, newcomers) for batch in news.batches.values()):
+        if any(self._upset(batch) for batch in news.batches.values()):
             clinics = clinics or {one.id: one for one in await facilities.clinics(tx)}
             news.clinics = tuple(clinics)
             shown |= {one for reader in listening for one in _statuses(reader, news)}
         news.statuses = {one: await tickets.status(tx, news.facility, clinics[one]) for one in shown & clinics.keys()}
         wanted = {reader.ticket for reader in listening if isinstance(reader, TicketReader)}
-        if wanted:
-            here = Context(self._services, news.facility, SYSTEM, "en", "")
-            views = await tickets.views(tx, here, sorted(wanted))
-            news.tickets = {ticket: view.answer() for ticket, view in views.items()}
+        news.tickets = await self._tickets(tx, news.facility, wanted) if wanted else {}
+
+    async def _tickets(self, tx: ReadTx, facility: Facility, wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
+        """Each ticket as ``GET /queue/ticket/…`` answers it to whoever may see it."""
+        here = Context(self._services, facility, SYSTEM, language="en", address="", device="")
+        found: dict[UUID, dict[str, Any]] = {}
+        for ticket, view in (await tickets.views(tx, here, sorted(wanted))).items():
+            found[ticket] = view.answer(follow=tickets.follow_of(here, ticket))
+            next_id = await tickets.following(tx, ticket) if view.ticket.status is Status.TRANSFERRED else None
+            if next_id:
+                found[ticket]["next"] = tickets.follow_of(here, next_id)
+        return found
 
     def _listening(self, news: News) -> list[Reader]:
         return [reader for clinic in news.batches for reader in self._readers.get(clinic, ())]
 
-    def _upset(self, batch: Batch, newcomers: list[Reader]) -> bool:
+    def _upset(self, batch: Batch) -> bool:
         """Whether anybody may need a snapshot because of these events."""
         channel = self._channels.get(batch.clinic)
-        version = channel.version if channel else None
         floor = batch.entries[0].version - 1
-        return batch.part(floor).upset or (version is not None and floor > version)
+        return batch.part(floor).upset or (channel is not None and floor > channel.version)
 
     async def _deliver(self, news: News, joining: list[Joining]) -> None:
-        if self._place not in ("", news.place):
+        if self._place not in (None, news.place):
             self._end_all()
         self._place = news.place
         listening = [*self._whole, *self._listening(news)]
@@ -223,7 +234,7 @@ class Feed:
         for batch in news.batches.values():
             self._advance(batch)
         for index, reader in enumerate(listening):
-            sent += reader.take(news)
+            sent += self._tell(reader, news)
             if index % SLICE == SLICE - 1:
                 await asyncio.sleep(0)
         self._services.metrics.stream_events.inc(sent)
@@ -235,17 +246,32 @@ class Feed:
                 continue
             sent += reader.begin(news)
             self._add(reader)
-            for clinic, version in reader.versions.items():
-                channel = self._channels.setdefault(clinic, Channel(clinic, keep=self._pace.keep))
-                if channel.version is None:
-                    channel.begin(max(version, news.heads[clinic]))
-                    self._dirty.add(clinic)
+            self._follow(reader)
             done.set_result(None)
         return sent
 
+    def _follow(self, reader: Reader) -> None:
+        """Watches its queues from here on; what was committed since the snapshot is found by one more read."""
+        for clinic, version in reader.versions.items():
+            if clinic not in self._channels:
+                self._channels[clinic] = Channel(clinic, version, keep=self._pace.keep)
+                self._dirty.add(clinic)
+
+    def _tell(self, reader: Reader, news: News) -> int:
+        """Whoever cannot be told the news is sent away, and comes back with the cursor of what it knows."""
+        try:
+            return reader.take(news)
+        except Exception as error:
+            log.error("stream_reader_failed", error=type(error).__name__, exc_info=error)
+            reader.outlet.end(retry(RETRY_MILLISECONDS))
+            return 0
+        finally:
+            if isinstance(reader, FacilityReader):
+                self._follow(reader)
+
     def _advance(self, batch: Batch) -> None:
         channel = self._channels.get(batch.clinic)
-        if channel is None or channel.version is None:
+        if channel is None:
             return
         if batch.last > channel.version:
             channel.advance(batch)
@@ -255,7 +281,7 @@ class Feed:
     def _end_all(self) -> None:
         """The log began another life: nobody's versions mean anything any more."""
         for reader in {*self._whole, *(one for readers in self._readers.values() for one in readers)}:
-            reader.outlet.cut_off()
+            reader.outlet.end(retry(RETRY_MILLISECONDS))
         self._whole.clear()
         self._readers.clear()
         self._channels.clear()

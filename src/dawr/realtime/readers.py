@@ -13,9 +13,9 @@ from uuid import UUID
 import orjson
 
 from dawr.facilities.rules import Facility
-from dawr.realtime.channel import Batch, Entry
+from dawr.realtime.channel import Batch, Entry, Place
 from dawr.realtime.outlet import Outlet
-from dawr.realtime.rules import Pace, cursor, frame, versions_of
+from dawr.realtime.rules import Pace, frame
 from dawr.tickets.queries import QueueStatus
 
 RESUMED = orjson.dumps({"resumed": True})
@@ -26,7 +26,7 @@ LIVE = ("status", "position", "ahead", "desk", "wait")
 class News:
     """What one read of a facility found, in one snapshot: events, where the queues stand, and what readers asked for."""
 
-    place: str
+    place: Place
     facility: Facility
     at: datetime
     clinics: tuple[str, ...] = ()
@@ -37,7 +37,7 @@ class News:
 
     def status(self, clinic: str) -> dict[str, Any]:
         found = self.statuses[clinic]
-        own = {"as_of": self.at.isoformat(), "cursor": cursor(self.place, {clinic: found.version})}
+        own = {"as_of": self.at.isoformat(), "cursor": self.place.cursor({clinic: found.version})}
         return found.answer() | own
 
 
@@ -66,11 +66,13 @@ class Reader:
 
     def resumable(self, news: News) -> dict[str, int] | None:
         """The versions to go on from; ``None`` where the client has no cursor, or none that the log still serves."""
-        found = versions_of(self.last_id, news.place) if self.last_id is not None else None
+        found = news.place.versions(self.last_id) if self.last_id is not None else None
         if found is None or set(found) != set(self.clinics(news)):
             return None
         heads = [news.heads.get(clinic, 0) for clinic in found]
-        near = all(version <= head <= version + self.pace.replay for version, head in zip(found.values(), heads, strict=True))
+        near = all(
+            version <= head <= version + self.pace.replay for version, head in zip(found.values(), heads, strict=True)
+        )
         return found if near else None
 
     def resumes(self, news: News) -> dict[str, int] | None:
@@ -93,13 +95,13 @@ class Reader:
         self.resume(news.place, found)
         return 1 + self.take(news)
 
-    def resume(self, place: str, versions: dict[str, int], missed: bytes = b"") -> None:
+    def resume(self, place: Place, versions: dict[str, int], missed: bytes = b"") -> None:
         self.versions = versions
-        self.outlet.first(frame("connected", RESUMED, cursor(place, versions)) + missed)
+        self.outlet.first(frame("connected", RESUMED, place.cursor(versions)) + missed)
 
     def show(self, event: str, news: News, *, first: bool = False) -> int:
         self.versions, data = self.snapshot(news)
-        chunk = frame(event, orjson.dumps(data), cursor(news.place, self.versions))
+        chunk = frame(event, orjson.dumps(data), news.place.cursor(self.versions))
         if first:
             self.outlet.first(chunk)
         else:
@@ -148,7 +150,7 @@ class FacilityReader(Reader):
     def snapshot(self, news: News) -> tuple[dict[str, int], dict[str, Any]]:
         versions = {clinic: news.statuses[clinic].version for clinic in news.clinics}
         items = [news.status(clinic) for clinic in news.clinics]
-        own = {"as_of": news.at.isoformat(), "cursor": cursor(news.place, versions)}
+        own = {"as_of": news.at.isoformat(), "cursor": news.place.cursor(versions)}
         return versions, {"facility": news.facility.slug, "items": items} | own
 
     def take(self, news: News) -> int:
@@ -160,7 +162,7 @@ class FacilityReader(Reader):
             for entry in part.entries:
                 self.versions[clinic] = entry.version
                 data = orjson.dumps({"clinic": clinic, **(entry.update or {})})
-                self.push(frame("queue_update", data, cursor(news.place, self.versions)))
+                self.push(frame("queue_update", data, news.place.cursor(self.versions)))
             sent += len(part.entries)
             upset = upset or part.upset
         return sent + (self.show("reset", news) if upset else 0)
@@ -182,7 +184,8 @@ class TicketReader(Reader):
 
     def snapshot(self, news: News) -> tuple[dict[str, int], dict[str, Any]]:
         self.seen = self._live(news)
-        return {self.clinic: news.heads[self.clinic]}, news.tickets[self.ticket]
+        head = news.heads[self.clinic] if self.clinic in news.heads else news.batches[self.clinic].last
+        return {self.clinic: head}, news.tickets[self.ticket]
 
     def take(self, news: News) -> int:
         batch = news.batches.get(self.clinic)
@@ -206,9 +209,9 @@ class TicketReader(Reader):
         self.versions[self.clinic] = entries[-1].version
         return sent
 
-    def _send(self, place: str, entry: Entry, live: dict[str, Any]) -> None:
+    def _send(self, place: Place, entry: Entry, live: dict[str, Any]) -> None:
         data = orjson.dumps({**(entry.update or {}), **live})
-        self.push(frame("queue_update", data, cursor(place, {self.clinic: entry.version})))
+        self.push(frame("queue_update", data, place.cursor({self.clinic: entry.version})))
 
     def _live(self, news: News) -> dict[str, Any]:
         answer = news.tickets[self.ticket]

@@ -1,19 +1,11 @@
-"""What a stream promises, pure: its pace and limits, the cursor a client comes back with, the bytes of an event."""
+"""What a stream promises, pure: its pace and limits, the problems it may answer, the bytes of an event."""
 
-import base64
-import binascii
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
-from uuid import UUID
 
 from dawr.platform.errors import N_, Invalid, TooManyRequests, Unavailable
 
 STREAM = "queue:"
 RETRY_MILLISECONDS = 1_000
-LONGEST_CURSOR = 16_384
-LARGEST_VERSION = 2**63 - 1
 
 
 class OneSubject(Invalid):
@@ -49,39 +41,6 @@ class Pace:
     outbox: int = 64 * 1024
     per_address: int = 1_000
     per_process: int = 20_000
-
-
-def place_of(epoch: UUID, facility: UUID) -> str:
-    """Where a cursor is valid: one facility in one life of the log."""
-    return blake2b(epoch.bytes + facility.bytes, digest_size=8).hexdigest()
-
-
-def cursor(place: str, versions: Mapping[str, int]) -> str:
-    """An opaque text for "everything up to these versions of these clinics' queues".
-
-    The series is not in it: a queue's version goes on counting when a series or a service day begins.
-    """
-    raw = json.dumps([place, versions], separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def versions_of(text: str, place: str) -> dict[str, int] | None:
-    """The versions in a cursor of ours; ``None`` for any other text and for a cursor of another place."""
-    if not text.isascii() or len(text) > LONGEST_CURSOR:
-        return None
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        found = json.loads(raw)
-    except (binascii.Error, ValueError, RecursionError):
-        return None
-    match found:
-        case [str(where), dict(versions)] if where == place and all(map(_is_version, versions.values())):
-            return versions
-    return None
-
-
-def _is_version(value: object) -> bool:
-    return type(value) is int and 0 <= value <= LARGEST_VERSION
 
 
 def frame(event: str, data: bytes, cursor_text: str | None = None) -> bytes:

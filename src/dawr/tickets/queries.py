@@ -12,8 +12,8 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform.cursors import Cursor
 from dawr.platform.db import ReadTx
-from dawr.platform.errors import NotFound, Unauthenticated
 from dawr.platform.events import Recorded, epoch
+from dawr.platform.services import Services
 from dawr.tickets import rules, store
 from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED
 from dawr.tickets.rules import Status, Ticket, TicketNotFound
@@ -336,11 +336,10 @@ def follow_of(here: Context, ticket_id: UUID, *, key_id: int | None = None) -> s
     return f"/t/{secret_of(keyring, here.facility.no, ticket_id, key_id=key_id or keyring.primary_id)}"
 
 
-def ticket_by_secret(here: Context, secret: str) -> UUID:
-    """The ticket a secret belongs to: ``Unauthenticated`` where it is no secret of ours, ``NotFound`` in another facility."""
-    found = ticket_of(here.services.keyring, secret)
-    if found is None:
-        raise Unauthenticated
-    if found[0] != here.facility.no:
-        raise NotFound
-    return found[1]
+async def by_secret(services: Services, secret: str) -> tuple[Facility, UUID]:
+    """The facility and ticket that a secret belongs to; ``TicketNotFound`` where it is no secret of ours."""
+    found = ticket_of(services.keyring, secret)
+    facility = await facilities.locate(services, no=found[0]) if found else None
+    if found is None or facility is None:
+        raise TicketNotFound
+    return facility, found[1]

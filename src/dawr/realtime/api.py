@@ -1,0 +1,105 @@
+"""``GET /api/v1/events/stream`` as plain ASGI: what a client holds while it waits is a task, its outlet and its reader."""
+
+import re
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+
+from dawr.accounts.rules import Right
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import ClinicNotFound, FacilityNotFound
+from dawr.realtime.hub import Hub
+from dawr.realtime.outlet import Outlet, Receive, Send
+from dawr.realtime.readers import ClinicReader, FacilityReader, Reader, TicketReader
+from dawr.realtime.rules import RETRY_MILLISECONDS, OneSubject, Pace, retry
+from dawr.tickets import queries as tickets
+from dawr.tickets.rules import TicketNotFound
+
+PATH = "/api/v1/events/stream"
+SUBJECTS = ("clinic", "ticket", "facility")
+_SLUG = re.compile(r"^[a-z0-9][a-z0-9._-]{0,62}$")
+_HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no")]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks for, allowed to it: a clinic's stream, a ticket's (``clinic`` is its queue), or the facility's."""
+
+    facility: UUID
+    address: str
+    last_id: str | None
+    clinic: str | None
+    ticket: UUID | None
+
+    def reader(self, outlet: Outlet, pace: Pace) -> Reader:
+        if self.clinic is None:
+            return FacilityReader(outlet, pace, self.last_id)
+        if self.ticket is None:
+            return ClinicReader(outlet, pace, self.last_id, self.clinic)
+        return TicketReader(outlet, pace, self.last_id, clinic=self.clinic, ticket=self.ticket)
+
+
+class EventStream:
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        asked = await _asked(Request(scope, receive))
+        start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
+        if scope["method"] == "HEAD":
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
+        async with self._hub.admitted(send, asked.address) as outlet:
+            outlet.first(retry(RETRY_MILLISECONDS))
+            async with self._hub.listening(asked.facility, asked.reader(outlet, self._hub.pace)):
+                await outlet.serve(start, receive)
+
+
+async def _asked(request: Request) -> Asked:
+    here: Context = await request.app.state.resolve(request)
+    kind, value = _subject(request.query_params)
+    clinic, ticket = None, None
+    if kind == "clinic":
+        clinic = _clinic(value)
+    elif kind == "ticket":
+        ticket, clinic = await _ticket(here, value)
+    else:
+        _require_facility(here, value)
+    # The header is the younger one: a browser that reconnects by itself repeats the address it was given.
+    last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id") or None
+    return Asked(here.facility.id, here.address, last_id, clinic, ticket)
+
+
+def _subject(params: QueryParams) -> tuple[str, str]:
+    found = [(name, value) for name, value in params.multi_items() if name in SUBJECTS]
+    if len(found) != 1:
+        raise OneSubject
+    return found[0]
+
+
+def _clinic(value: str) -> str:
+    if not _SLUG.match(value):
+        raise ClinicNotFound
+    return value
+
+
+async def _ticket(here: Context, value: str) -> tuple[UUID, str]:
+    try:
+        ticket_id = UUID(value)
+    except ValueError:
+        raise TicketNotFound from None
+    actor = tickets.viewer(here, ticket_id)
+    async with here.read() as tx:
+        view = await tickets.seen_by(tx, here, actor, ticket_id)
+    return ticket_id, view.ticket.clinic
+
+
+def _require_facility(here: Context, value: str) -> None:
+    here.actor.require(Right.WATCH)
+    if value != here.facility.slug:
+        raise FacilityNotFound

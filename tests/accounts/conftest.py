@@ -1,0 +1,136 @@
+"""One cast: Ada (administrator), Rui (reception), Dana (doctor of the lab), Otto (operator), Sam (from another facility)."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx2
+import pytest
+import uvicorn
+
+from dawr.accounts import commands, queries
+from dawr.accounts.commands import Attempt, SignedIn
+from dawr.accounts.rules import Actor, Identity, Role, SessionKind
+from dawr.app import create_app
+from dawr.platform.config import Settings
+from dawr.platform.db import Database
+from dawr.platform.metrics import Metrics
+from dawr.platform.ratelimit import RateLimiter
+from dawr.platform.services import Services
+from tests.conftest import House, found_house
+
+PASSWORD = "correct horse battery"
+SUBTEST_ADDRESS = "192.0.2.7"
+
+
+@dataclass
+class Staff:
+    """The people of one facility; each method acts as the program around it does."""
+
+    house: House
+
+    @property
+    def services(self) -> Services:
+        return self.house.services
+
+    def email(self, name: str) -> str:
+        return f"{name}@{self.house.facility.slug}.test"
+
+    async def hire(self, name: str, role: Role | None = None, **post: Any) -> UUID:
+        """Somebody with an account and ``PASSWORD``, and a role here."""
+        return await commands.create_staff(
+            self.services,
+            email=self.email(name),
+            name=name.title(),
+            password=PASSWORD,
+            facility_id=self.house.facility.id,
+            role=role,
+            if_missing=True,
+            **post,
+        )
+
+    async def ada(self) -> UUID:
+        return await self.hire("ada", Role.ADMINISTRATOR)
+
+    async def dana(self) -> UUID:
+        return await self.hire("dana", Role.DOCTOR, clinics=["lab"], doctor="dana")
+
+    async def sign_in(
+        self, name: str, password: str = PASSWORD, *, kind: SessionKind = SessionKind.TOKEN, **attempt: Any
+    ) -> SignedIn:
+        made = Attempt(self.email(name), password, kind, **({"address": SUBTEST_ADDRESS} | attempt))
+        return await commands.sign_in(self.services, made)
+
+    async def actor(self, name: str) -> Actor | None:
+        """What somebody who has signed in is in this facility."""
+        identity = await by_token(self.services, await self.sign_in(name))
+        return await queries.actor_in(self.services, identity, self.house.facility.id)
+
+
+async def by_token(services: Services, signed_in: SignedIn) -> Identity:
+    """Whom a request with this access token is answered for."""
+    authorization = f"Bearer {signed_in.access_token}"
+    found = await queries.identify(
+        services, authorization=authorization, cookie=None, csrf=None, method="GET", same_origin=None
+    )
+    assert found is not None
+    return found
+
+
+async def by_cookie(services: Services, cookie: str | None, **request: Any) -> Identity | None:
+    asked = {"method": "GET", "csrf": None, "same_origin": None} | request
+    return await queries.identify(services, authorization=None, cookie=cookie, **asked)
+
+
+@pytest.fixture
+def staff(house: House) -> Staff:
+    return Staff(house)
+
+
+@pytest.fixture
+async def elsewhere(services: Services) -> Staff:
+    """Another facility of the same installation."""
+    return Staff(await found_house(services))
+
+
+@pytest.fixture
+async def another_process(services: Services) -> AsyncIterator[Services]:
+    """The same installation as another server has it: the same keys and database, its own pool and its own memory."""
+    db = Database(services.db.url, clock=services.clock, metrics=Metrics(), size=4)
+    await db.open()
+    yield replace(services, db=db)
+    await db.close()
+
+
+@pytest.fixture
+async def limited(services: Services) -> Services:
+    """The same services with their limits switched on."""
+    limits = RateLimiter(services.db.pool, services.keyring, metrics=services.metrics, enabled=True)
+    return replace(services, limits=limits)
+
+
+@pytest.fixture(scope="session")
+async def site(services: Services) -> AsyncIterator[str]:
+    """The address of a server for these tests, on a real socket."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    config = uvicorn.Config(create_app(services), lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    running = asyncio.create_task(server._serve([listener]))
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    await running
+
+
+@pytest.fixture
+async def client(site: str) -> AsyncIterator[httpx2.AsyncClient]:
+    """A program, or a browser: it keeps its cookies."""
+    async with httpx2.AsyncClient(base_url=site) as made:
+        yield made
+
+
+def settings_of(services: Services, folder: Path, **changes: Any) -> Settings:
+    return services.settings.model_copy(update={"data_dir": folder} | changes)
