@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import httpx2
@@ -134,7 +134,7 @@ class House:
     async def change_clinic(self, clinic: str, **settings: Any) -> Clinic:
         async with self.services.db.write(self.facility.id) as tx:
             return await facilities_commands.change_clinic(
-                tx, SYSTEM, clinic=clinic, settings=ClinicSettings(**settings)
+                tx, SYSTEM, clinic=clinic, settings=cast(ClinicSettings, settings)
             )
 
 
@@ -180,7 +180,8 @@ class Live:
             base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, **options
         )
 
-    async def staff(self, house: "House", role: Role, **post: Any) -> httpx2.AsyncClient:
+    @asynccontextmanager
+    async def staff(self, house: "House", role: Role, **post: Any) -> AsyncIterator[httpx2.AsyncClient]:
         """A client signed in as a new member of the house's staff."""
         email = f"{role}-{secrets.token_hex(6)}@test.example"
         await create_staff(
@@ -192,11 +193,11 @@ class Live:
             role=role,
             **post,
         )
-        client = self.client(house)
-        answer = await client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.text
-        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-        return client
+        async with self.client(house) as client:
+            answer = await client.post("/api/v1/auth/login", json={"email": email, "password": PASSWORD})
+            assert answer.status_code == 200, answer.text
+            client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+            yield client
 
 
 @pytest.fixture(scope="session")
@@ -212,7 +213,7 @@ async def serving(app: FastAPI) -> AsyncIterator[str]:
     """The address of an app while it is served in this process."""
     config = uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[method-assign]
+    server.capture_signals = nullcontext  # type: ignore[method-assign, assignment]
     running = asyncio.create_task(server.serve())
     while not server.started:
         assert not running.done(), running.result()

@@ -5,8 +5,7 @@ from tests.conftest import House, Live
 
 
 async def test_a_walk_in_from_ticket_to_done(live: Live, house: House) -> None:
-    reception = await live.staff(house, Role.RECEPTION)
-    async with live.client(house) as patient:
+    async with live.staff(house, Role.RECEPTION) as reception, live.client(house) as patient:
         entered = await patient.post(
             "/api/v1/queue/enter", json={"clinic": "lab", "user": "TEST_1", "name": "أمينة 🌙"}
         )
@@ -23,4 +22,3 @@ async def test_a_walk_in_from_ticket_to_done(live: Live, house: House) -> None:
             assert answer.json()["status"] == status
         counts = (await patient.get("/api/v1/queue/status", params={"clinic": "lab"})).json()["counts"]
         assert counts == {"waiting": 0, "called": 0, "serving": 0, "held": 0, "done": 1, "gone": 0}
-    await reception.aclose()

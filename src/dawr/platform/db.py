@@ -7,11 +7,13 @@ exception, and only then tells the listeners which streams it touched. Whatever 
 """
 
 import asyncio
+import os
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -29,7 +31,6 @@ SLOW_SECONDS = 0.1
 REACH_SECONDS = 1.5
 DEADLINE_SECONDS = 10.0
 STATEMENT_TIMEOUT = "8s"
-T = TypeVar("T")
 Connection = AsyncConnection[DictRow]
 Stream = tuple[UUID, str]
 log = get_logger(__name__)
@@ -115,14 +116,14 @@ class Database:
             min_size=2,
             max_size=size,
             timeout=REACH_SECONDS,
-            reconnect_timeout=30,
+            reconnect_timeout=2,
             max_idle=300,
             open=False,
         )
 
     async def open(self) -> None:
         await self.pool.open()
-        async with self._reached() as connection:
+        async with self.connection() as connection:
             self._role_clause = await _role_clause(connection)
 
     async def close(self) -> None:
@@ -144,14 +145,25 @@ class Database:
                 listener(tx.touched)
 
     @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """A connection of the pool; whatever keeps the server out of reach is ``Unavailable``."""
+        try:
+            async with self.pool.connection() as connection:
+                yield connection
+        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+            log.warning("database_out_of_reach", reason=type(error).__name__)
+            raise Unavailable from error
+
+    @asynccontextmanager
     async def _transaction(self, begin: str, facility_id: UUID | None) -> AsyncIterator[Connection]:
         setting = f"; SET LOCAL dawr.facility = '{facility_id}'" if facility_id else ""
         first = f"{begin}; {self._role_clause}SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'{setting}"
         outcome = self._metrics.db_transactions.labels
-        async with self._reached() as connection:
-            await _in_time(connection.execute(first, prepare=False), REACH_SECONDS)
+        async with self.connection() as connection:
+            with _leashed(connection, REACH_SECONDS):
+                await connection.execute(first, prepare=False)
             try:
-                async with asyncio.timeout(DEADLINE_SECONDS):
+                with _leashed(connection, DEADLINE_SECONDS):
                     yield connection
                     await connection.execute("COMMIT", prepare=False)
             except BaseException as error:
@@ -160,14 +172,27 @@ class Database:
                 raise
             outcome(outcome="committed").inc()
 
-    @asynccontextmanager
-    async def _reached(self) -> AsyncIterator[Connection]:
-        try:
-            async with self.pool.connection() as connection:
-                yield connection
-        except (PoolTimeout, TimeoutError, psycopg.OperationalError, psycopg.InterfaceError) as error:
-            log.warning("database_out_of_reach", reason=type(error).__name__)
-            raise Unavailable from error
+
+@contextmanager
+def _leashed(connection: Connection, seconds: float) -> Iterator[None]:
+    """Cuts the line to the server when the block is not done in time.
+
+    A server that hangs (stopped, not ended) answers neither a statement nor a request to cancel it; a line that is cut makes
+    both fail at once, as if the server had gone.
+    """
+    timer = asyncio.get_running_loop().call_later(seconds, _cut, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: Connection) -> None:
+    if connection.closed:
+        return
+    log.warning("database_line_cut")
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 async def _role_clause(connection: Connection) -> str:
@@ -187,24 +212,15 @@ async def _role_clause(connection: Connection) -> str:
     return ""
 
 
-async def _in_time(work: Awaitable[T], seconds: float) -> T:
-    """Waits for ``work`` no longer than this, even where cancelling it hangs too (a server that was stopped, not ended)."""
-    task = asyncio.ensure_future(work)
-    done, _ = await asyncio.wait({task}, timeout=seconds)
-    if not done:
-        task.cancel()
-        raise TimeoutError
-    return task.result()
-
-
 async def _roll_back(connection: Connection) -> None:
     try:
-        await _in_time(connection.execute("ROLLBACK", prepare=False), REACH_SECONDS)
-    except (psycopg.Error, TimeoutError):
+        with _leashed(connection, REACH_SECONDS):
+            await connection.execute("ROLLBACK", prepare=False)
+    except psycopg.Error:
         await connection.close()
 
 
 def _outcome(error: BaseException) -> str:
     if isinstance(error, psycopg.errors.DeadlockDetected):
         return "deadlocked"
-    return "failed" if isinstance(error, psycopg.Error | TimeoutError) else "rolled_back"
+    return "failed" if isinstance(error, psycopg.Error) else "rolled_back"

@@ -33,6 +33,7 @@ ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}
 TicketId = UUID
 Desk = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,15}$")]
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
+figures = APIRouter(prefix="/api/v1", tags=["figures"])
 CHANGES = documented(401, 403, 409)
 
 
@@ -206,6 +207,16 @@ async def history(ticket: TicketId, here: Here) -> Response:
         for one in steps
     ]
     return answer({"items": items, "next": None})
+
+
+@figures.get("/metrics", responses=documented(401, 403))
+async def metrics(here: Here) -> Response:
+    """The day's figures of every clinic, from one snapshot."""
+    here.actor.require(Right.REPORTS)
+    async with here.read() as tx:
+        clinics = await queries.metrics(tx)
+        as_of = tx.now.isoformat()
+    return answer({"facility": here.facility.slug, "as_of": as_of, "clinics": clinics})
 
 
 @router.post("/call", responses=CHANGES)

@@ -13,6 +13,7 @@ JOBS = (jobs.turn_service_days,)
 
 def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api.router)
+    app.include_router(api.figures)
     services.additions[OPEN_TICKETS] = _open_tickets
 
 

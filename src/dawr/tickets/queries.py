@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,19 @@ WAIT = "ticket_wait"
 WaitEstimate = Callable[[ReadTx, Clinic, Sequence[tuple[Ticket, int]]], Awaitable[list[dict[str, Any] | None]]]
 """Registered by a higher floor under ``WAIT``: an estimate for each (ticket, people ahead), or ``None``."""
 
+_METRICS = f"""
+SELECT c.clinic,
+       count(t.id) AS total,
+       count(t.id) FILTER (WHERE t.status = 'waiting') AS waiting,
+       count(t.id) FILTER (WHERE t.status = 'done') AS served,
+       extract(epoch FROM avg(t.called_at - t.entered_at)) / 60 AS mean_wait
+FROM clinic c
+LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.clinic
+LEFT JOIN ticket t ON t.facility_id = q.facility_id AND t.clinic = q.clinic
+     AND (t.ended_day = q.service_day OR ({IS_OPEN.replace("status", "t.status")}))
+WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL
+GROUP BY c.clinic, c.place ORDER BY c.place, c.clinic
+"""
 SECRET_OUTLIVES = timedelta(hours=24)
 
 _HEAD = """
@@ -148,7 +162,6 @@ async def status(tx: ReadTx, facility: Facility, clinic: Clinic) -> QueueStatus:
         groups[row["status"]].append((code, row["desk"]))
     figures = await tx.row(_FIGURES, clinic=clinic.id, service_day=head["service_day"])
     assert figures is not None
-    mean = figures["mean_wait"]
     return QueueStatus(
         clinic=clinic.id,
         service_day=head["service_day"],
@@ -161,7 +174,7 @@ async def status(tx: ReadTx, facility: Facility, clinic: Clinic) -> QueueStatus:
         done=figures["done"],
         gone=figures["gone"],
         last_number=head["last_number"],
-        mean_wait_minutes=None if mean is None else round(float(mean), 1),
+        mean_wait_minutes=_minutes(figures["mean_wait"]),
     )
 
 
@@ -288,6 +301,21 @@ async def seen_by(tx: ReadTx, here: Context, actor: Actor, ticket_id: UUID) -> T
     if actor.kind == "patient" and ended is not None and tx.now - ended > SECRET_OUTLIVES:
         raise TicketNotFound
     return found
+
+
+async def metrics(tx: ReadTx) -> list[dict[str, Any]]:
+    """Per clinic of the facility, for its queue's service day and from one snapshot: tickets in all, waiting and served, and
+    the mean wait from joining to the call in minutes (``None`` before the first call)."""
+    rows = await tx.rows(_METRICS)
+    return [
+        {name: row[name] for name in ("clinic", "total", "waiting", "served")}
+        | {"mean_wait_minutes": _minutes(row["mean_wait"])}
+        for row in rows
+    ]
+
+
+def _minutes(value: Decimal | None) -> float | None:
+    return None if value is None else round(float(value), 1)
 
 
 async def made_by_device(tx: ReadTx, ticket_id: UUID, device: bytes) -> bool:

@@ -49,7 +49,7 @@ WHERE facility_id = %(facility_id)s AND id = %(id)s
 _FIRST = f"""
 SELECT {FIELDS} FROM ticket
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
-ORDER BY rank, order_key, id LIMIT 1 FOR UPDATE SKIP LOCKED
+ORDER BY rank, order_key, id LIMIT 1
 """
 _FIRST_FOR_DOCTOR = f"""
 WITH first AS MATERIALIZED (
@@ -61,7 +61,6 @@ WITH first AS MATERIALIZED (
   ORDER BY rank, order_key, id LIMIT 1
 )
 SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = (SELECT id FROM first)
-FOR UPDATE SKIP LOCKED
 """
 _FRONT = """
 SELECT rank, order_key FROM ticket
@@ -234,6 +233,7 @@ async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
 
 async def first_waiting(tx: WriteTx, clinic_id: str, doctor: str | None) -> Ticket | None:
     """Who is next. For a doctor: the first who names them or names nobody."""
+    # The queue's lock keeps other desks out. Skipping locked rows would pass over whoever a visit is just being linked to.
     sql = _FIRST_FOR_DOCTOR if doctor else _FIRST
     row = await tx.row(sql, clinic=clinic_id, doctor=doctor)
     return as_ticket(row) if row else None

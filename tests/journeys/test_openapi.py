@@ -1,0 +1,55 @@
+"""The API as a machine reads it: every documented operation, fuzzed, answers what it documents."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from dawr.accounts.rules import Role
+from tests.conftest import House, Live
+
+CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
+
+
+async def fuzz(url: str, folder: Path, **headers: str) -> tuple[int, str]:
+    """Runs schemathesis against the server; its exit code and report."""
+    given = [part for name, value in headers.items() for part in ("-H", f"{name.replace('_', '-')}: {value}")]
+    process = await asyncio.create_subprocess_exec(
+        *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/api/v1/openapi.json", "--checks", CHECKS),
+        *(
+            "--phases",
+            "examples,coverage,fuzzing",
+            "--max-examples",
+            "6",
+            "--workers",
+            "2",
+            "--seed",
+            "7",
+            "--no-color",
+        ),
+        *("--suppress-health-check", "all", "--exclude-path-regex", "events/stream|auth/logout", *given),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=folder,
+    )
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()
+
+
+async def test_the_api_answers_only_what_it_documents(live: Live, house: House, tmp_path: Path) -> None:
+    async with live.staff(house, Role.ADMINISTRATOR) as ada:
+        code, report = await fuzz(
+            live.url, tmp_path, Authorization=ada.headers["Authorization"], X_Facility=house.facility.slug
+        )
+    assert code == 0, report[-6000:]
+
+
+async def test_it_does_so_to_strangers(live: Live, house: House, tmp_path: Path) -> None:
+    code, report = await fuzz(live.url, tmp_path, X_Facility=house.facility.slug)
+    assert code == 0, report[-6000:]
+
+
+async def test_the_document_names_every_route(live: Live) -> None:
+    async with live.client() as client:
+        document = (await client.get("/api/v1/openapi.json")).json()
+    routes = {route.path for route in live.app.routes if getattr(route, "path", "").startswith("/api/v1/")}
+    assert routes - set(document["paths"]) == {"/api/v1/openapi.json"}
