@@ -4,6 +4,7 @@ A test never cleans up: it founds a facility of its own, and row-level security 
 """
 
 import asyncio
+import os
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -34,7 +35,7 @@ from dawr.platform.clock import ShiftedClock
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database
-from dawr.platform.embedded_postgres import EmbeddedPostgres
+from dawr.platform.embedded_postgres import EmbeddedPostgres, find_binaries
 from dawr.platform.ids import new_id
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -48,10 +49,13 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
-    """A PostgreSQL of this worker's own, empty, in a folder that its user can reach."""
+    """A PostgreSQL of this worker's own, empty, in a folder that its user can reach; ``DAWR_TEST_POSTGRES`` chooses another
+    version than the embedded one."""
     with tempfile.TemporaryDirectory(prefix="dawr-test-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        with EmbeddedPostgres(Path(folder) / "postgres", settings=FAST) as server:
+        wanted = os.environ.get("DAWR_TEST_POSTGRES")
+        binaries = find_binaries(int(wanted)) if wanted else None
+        with EmbeddedPostgres(Path(folder) / "postgres", settings=FAST, binaries=binaries) as server:
             yield server.url
 
 
@@ -88,7 +92,7 @@ def make_services(url: str, data: Path, **changes: Any) -> Services:
     db = Database(url, clock=clock, metrics=metrics, size=12)
     limits = RateLimiter(db.pool, keyring, metrics=metrics, enabled=settings.rate_limits)
     services = Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
-    services.additions["ticket_wait"] = waits.waits
+    services.additions["ticket_wait"] = waits.Waits()
     return services
 
 

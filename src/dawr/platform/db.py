@@ -84,6 +84,12 @@ class WriteTx(ReadTx):
         await self.connection.cursor().executemany(sql, rows)
 
     @asynccontextmanager
+    async def one_trip(self) -> AsyncIterator[None]:
+        """Sends the statements of the block together. They return nothing inside it, and the first failure ends it."""
+        async with self.connection.pipeline():
+            yield
+
+    @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
         """What fails inside is undone without losing the rest of the transaction."""
         await self.connection.execute("SAVEPOINT inner_step")
@@ -103,6 +109,7 @@ class Database:
         self.on_commit: list[Callable[[set[Stream]], None]] = []
         self._metrics = metrics
         self._role_clause = f"SET LOCAL ROLE {APP_ROLE}; "
+        self._returned_at = 0.0
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=AsyncConnection[DictRow],
@@ -148,11 +155,30 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection of the pool; whatever keeps the server out of reach is ``Unavailable``."""
         try:
-            async with self.pool.connection() as connection:
+            connection = await self._borrowed()
+            async with self._returned(connection):
                 yield connection
         except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
             log.warning("database_out_of_reach", reason=type(error).__name__)
             raise Unavailable from error
+
+    async def _borrowed(self) -> Connection:
+        """Waits for a connection as long as others come back (a crowd), no longer than ``REACH_SECONDS`` where none does."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while True:
+            try:
+                return await self.pool.getconn(REACH_SECONDS)
+            except PoolTimeout:
+                if time.monotonic() - self._returned_at > REACH_SECONDS or time.monotonic() > deadline:
+                    raise
+
+    @asynccontextmanager
+    async def _returned(self, connection: Connection) -> AsyncIterator[None]:
+        try:
+            yield
+            self._returned_at = time.monotonic()
+        finally:
+            await self.pool.putconn(connection)
 
     @asynccontextmanager
     async def _transaction(self, begin: str, facility_id: UUID | None) -> AsyncIterator[Connection]:

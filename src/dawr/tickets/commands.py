@@ -191,7 +191,9 @@ async def _transfer_order(
 ) -> tuple[tuple[int, int], Placed]:
     rank = 0 if left.priority is Priority.EMERGENCY else 1
     if place is Place.FRONT:
-        return rules.place_first(await store.front(tx, queue.clinic, without=left.id), key=key), Placed.FRONT
+        first = rules.place_first(await store.front(tx, queue.clinic, without=left.id), key=key)
+        # At the front an emergency is one still: the next emergency stands behind it.
+        return min(first, (rank, key)), Placed.FRONT
     if place is Place.BY_ARRIVAL:
         return (rank, rules.nanoseconds(left.entered_at)), Placed.BY_ARRIVAL
     return (rank, key), rules.placed_for(left.priority) if rank == 0 else Placed.ARRIVAL
@@ -207,16 +209,21 @@ async def undo(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID
     loaded = await store.load_for(tx, actor, facility, ticket_id, None)
     before = loaded.ticket
     unchanged = last == await events.last(tx, ticket_id)
-    if not unchanged or last is None or last.type not in UNDOABLE or _day_is_over(before, loaded.queue):
+    after = _taken_back(before, last, loaded.queue) if unchanged else None
+    if after is None:
         raise NothingToUndo(extra={"state": before.status.value})
     if made:
         await _withdraw(tx, actor, facility, made, left=before)
-    after = replace(before, **restored(last.data["before"]))
     return await _record_one(tx, actor, loaded.queue, Change(UNDONE, before, after))
 
 
-def _day_is_over(ticket: Ticket, queue: Queue) -> bool:
-    return ticket.ended_day not in (None, queue.service_day)
+def _taken_back(ticket: Ticket, last: events.Recorded | None, queue: Queue) -> Ticket | None:
+    """The ticket as it was before its last step; ``None`` where that step stays, and what an earlier day counted stays."""
+    if last is None or last.type not in UNDOABLE:
+        return None
+    earlier = replace(ticket, **restored(last.data["before"]))
+    days = (ticket.ended_day, earlier.ended_day)
+    return earlier if all(day in (None, queue.service_day) for day in days) else None
 
 
 async def _made_by_transfer(tx: WriteTx, last: events.Recorded | None) -> Ticket | None:

@@ -30,7 +30,8 @@ SELECT c.clinic,
        count(t.id) AS total,
        count(t.id) FILTER (WHERE t.status = 'waiting') AS waiting,
        count(t.id) FILTER (WHERE t.status = 'done') AS served,
-       extract(epoch FROM avg(t.called_at - t.entered_at)) / 60 AS mean_wait
+       extract(epoch FROM avg(greatest(t.called_at - t.entered_at, interval '0'))
+               FILTER (WHERE t.called_at IS NOT NULL)) / 60 AS mean_wait
 FROM clinic c
 LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.clinic
 LEFT JOIN ticket t ON t.facility_id = q.facility_id AND t.clinic = q.clinic
@@ -38,8 +39,6 @@ LEFT JOIN ticket t ON t.facility_id = q.facility_id AND t.clinic = q.clinic
 WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL
 GROUP BY c.clinic, c.place ORDER BY c.place, c.clinic
 """
-SECRET_OUTLIVES = timedelta(hours=24)
-
 _HEAD = """
 SELECT q.service_day, q.series, q.version,
        coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
@@ -56,7 +55,8 @@ ORDER BY CASE status WHEN 'waiting' THEN 0 ELSE 1 END,
 _FIGURES = f"""
 SELECT count(*) FILTER (WHERE status = 'done') AS done,
        count(*) FILTER (WHERE ended_day IS NOT NULL AND status <> 'done') AS gone,
-       extract(epoch FROM avg(called_at - entered_at) FILTER (WHERE called_at IS NOT NULL)) / 60 AS mean_wait
+       extract(epoch FROM avg(greatest(called_at - entered_at, interval '0'))
+               FILTER (WHERE called_at IS NOT NULL)) / 60 AS mean_wait
 FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
 AND (ended_day = %(service_day)s OR ({IS_OPEN}))
 """
@@ -297,8 +297,7 @@ async def seen_by(tx: ReadTx, here: Context, actor: Actor, ticket_id: UUID) -> T
     """The ticket for whoever may see it. A secret dies 24 hours after its ticket has ended."""
     require_viewer(actor, ticket_id)
     found = await view(tx, here, ticket_id)
-    ended = found.ticket.ended_at
-    if actor.kind == "patient" and ended is not None and tx.now - ended > SECRET_OUTLIVES:
+    if actor.kind == "patient" and found.ticket.secret_is_dead(tx.now):
         raise TicketNotFound
     return found
 

@@ -130,6 +130,7 @@ TRANSITIONS: dict[Verb, tuple[tuple[Status, ...], Status]] = {
 }
 
 BY_PATIENT = frozenset({Verb.CANCEL, Verb.LATE})
+SECRET_OUTLIVES = timedelta(hours=24)
 BEHIND_AT_MOST = 2
 NANOSECONDS = 1_000_000_000
 STEP = 1_000
@@ -183,11 +184,17 @@ class Ticket:
         """The code people see; a ticket carried over from an earlier service day is marked with its day of the month."""
         return self.code if self.service_day == today else f"{self.code}/{self.service_day.day:02d}"
 
+    def secret_is_dead(self, now: datetime) -> bool:
+        """Whether the ticket ended so long ago that its secret opens nothing any more."""
+        return self.ended_at is not None and now - self.ended_at > SECRET_OUTLIVES
+
     @property
     def duration(self) -> timedelta | None:
         """How long the service took: from its start (where only the call is known, from the call) to its end."""
         begun = self.started_at or self.called_at
-        return self.ended_at - begun if self.status is Status.DONE and begun and self.ended_at else None
+        if self.status is not Status.DONE or begun is None or self.ended_at is None:
+            return None
+        return max(self.ended_at - begun, timedelta())
 
 
 def series_letter(series: int) -> str:
@@ -249,7 +256,8 @@ def place_first(front: Sequence[tuple[int, int]], *, key: int) -> tuple[int, int
 def step(ticket: Ticket, verb: Verb, *, now: datetime, today: date, desk: str | None = None) -> Ticket:
     """The ticket after a verb; ``WrongState`` with the present state where the verb does not apply."""
     allowed, target = TRANSITIONS[verb]
-    if ticket.status not in allowed:
+    # Who was gone on an earlier service day counts there, and takes a ticket of today's.
+    if ticket.status not in allowed or (verb is Verb.REJOIN and ticket.ended_day != today):
         raise WrongState(extra={"state": ticket.status.value})
     changed = replace(ticket, status=target)
     match verb:

@@ -122,7 +122,10 @@ async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUI
     locked = await lock_queue(tx, facility, clinic)
     row = await tx.row(_TICKET, id=ticket_id)
     assert row is not None
-    return Loaded(clinic, locked, as_ticket(row))
+    found = as_ticket(row)
+    if actor.kind == "patient" and found.secret_is_dead(tx.now):
+        raise TicketNotFound
+    return Loaded(clinic, locked, found)
 
 
 async def clinic_of(tx: ReadTx, actor: Actor, ticket_id: UUID, verb: Verb | None) -> str:
@@ -193,13 +196,14 @@ async def record(
         )
     saved = replace(locked, version=locked.version + len(changes))
     try:
-        await _save_tickets(tx, changes, tickets, personal or Personal())
+        async with tx.one_trip():
+            await _save_tickets(tx, changes, tickets, personal or Personal())
+            await _save_queue(tx, saved)
+            await events.append(tx, recorded)
     except UniqueViolation as error:
         if error.diag.constraint_name == "ticket_person_key":
             raise AlreadyInQueue from error
         raise
-    await _save_queue(tx, saved)
-    await events.append(tx, recorded)
     return saved, tickets
 
 

@@ -4,8 +4,8 @@ from fastapi import FastAPI
 
 from dawr.platform.services import Services
 from dawr.tickets.queries import WAIT
-from dawr.waits.queries import waits
+from dawr.waits.queries import Waits
 
 
 def mount(_: FastAPI, services: Services) -> None:
-    services.additions[WAIT] = waits
+    services.additions[WAIT] = Waits()

@@ -1,9 +1,11 @@
 """Estimates for tickets, from what a clinic's services and desks show."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from dawr.facilities.rules import Clinic
 from dawr.platform.db import ReadTx
@@ -13,12 +15,34 @@ from dawr.waits import rules
 
 LOOK_BACK = timedelta(days=14)
 AT_WORK_WITHIN = timedelta(minutes=45)
+FRESH = timedelta(seconds=5)
+MOST_KEPT = 4096
 
 
-async def waits(tx: ReadTx, clinic: Clinic, asked: Sequence[tuple[Ticket, int]]) -> list[dict[str, Any] | None]:
-    """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
-    at = await pace_of(tx, clinic)
-    return [asdict(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
+class Waits:
+    """Estimates on a clinic's pace, which is read at most every few seconds: it changes with each service, by little."""
+
+    def __init__(self) -> None:
+        self._paces: OrderedDict[tuple[UUID | None, str], tuple[datetime, rules.Pace | None]] = OrderedDict()
+
+    async def __call__(
+        self, tx: ReadTx, clinic: Clinic, asked: Sequence[tuple[Ticket, int]]
+    ) -> list[dict[str, Any] | None]:
+        """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
+        at = await self._pace(tx, clinic)
+        return [asdict(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
+
+    async def _pace(self, tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
+        key = (tx.facility_id, clinic.id)
+        read_at, known = self._paces.get(key, (None, None))
+        if read_at is not None and abs(tx.now - read_at) < FRESH:
+            return known
+        found = await pace_of(tx, clinic)
+        self._paces[key] = (tx.now, found)
+        self._paces.move_to_end(key)
+        while len(self._paces) > MOST_KEPT:
+            self._paces.popitem(last=False)
+        return found
 
 
 async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
