@@ -10,7 +10,7 @@ from dawr.platform.logging import get_logger
 from dawr.platform.outbox import OutboxWorker
 from dawr.platform.services import Services
 
-STOP_SECONDS = 2.5
+STOP_SECONDS = 1.5
 _RESTART_SECONDS = 1.0
 log = get_logger(__name__)
 

@@ -1,30 +1,23 @@
 """One cast: Ada (administrator), Rui (reception), Dana (doctor of the lab), Otto (operator), Sam (from another facility)."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
-import uvicorn
 
 from dawr.accounts import commands, queries
 from dawr.accounts.commands import Attempt, SignedIn
 from dawr.accounts.rules import Actor, Identity, Role, SessionKind
-from dawr.app import create_app
-from dawr.platform.config import Settings
 from dawr.platform.db import Database
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
 from dawr.platform.services import Services
-from tests.conftest import House, found_house
+from tests.conftest import PASSWORD, House, Live, found_house
 
-PASSWORD = "correct horse battery"
-SUBTEST_ADDRESS = "192.0.2.7"
+ADDRESS = "192.0.2.7"
 
 
 @dataclass
@@ -62,7 +55,7 @@ class Staff:
     async def sign_in(
         self, name: str, password: str = PASSWORD, *, kind: SessionKind = SessionKind.TOKEN, **attempt: Any
     ) -> SignedIn:
-        made = Attempt(self.email(name), password, kind, **({"address": SUBTEST_ADDRESS} | attempt))
+        made = Attempt(self.email(name), password, kind, **({"address": ADDRESS} | attempt))
         return await commands.sign_in(self.services, made)
 
     async def actor(self, name: str) -> Actor | None:
@@ -113,24 +106,8 @@ async def limited(services: Services) -> Services:
     return replace(services, limits=limits)
 
 
-@pytest.fixture(scope="session")
-async def site(services: Services) -> AsyncIterator[str]:
-    """The address of a server for these tests, on a real socket."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(create_app(services), lifespan="off", log_config=None)
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server._serve([listener]))
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    server.should_exit = True
-    await running
-
-
 @pytest.fixture
-async def client(site: str) -> AsyncIterator[httpx2.AsyncClient]:
+async def client(live: Live, house: House) -> AsyncIterator[httpx2.AsyncClient]:
     """A program, or a browser: it keeps its cookies."""
-    async with httpx2.AsyncClient(base_url=site) as made:
+    async with live.client(house, headers={"Accept-Language": "en"}) as made:
         yield made
-
-
-def settings_of(services: Services, folder: Path, **changes: Any) -> Settings:
-    return services.settings.model_copy(update={"data_dir": folder} | changes)

@@ -38,5 +38,3 @@ async def log_of(house: House, stream: str) -> list[Recorded]:
         found = await events.since(tx, stream=stream, version=0)
     assert [one.version for one in found] == list(range(1, len(found) + 1))
     return found
-
-

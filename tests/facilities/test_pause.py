@@ -6,10 +6,10 @@ import pytest
 
 from dawr.accounts.rules import STRANGER, Actor, Role
 from dawr.facilities import commands
-from dawr.facilities.rules import ClinicNotFound, InvalidSetting
+from dawr.facilities.rules import Clinic, ClinicNotFound, InvalidSetting
 from dawr.platform.errors import Forbidden, Unauthenticated
 from tests.conftest import House, found_house
-from tests.facilities.conftest import clinic_of, facility_of, log_of, run
+from tests.facilities.conftest import Command, clinic_of, facility_of, log_of, run
 
 
 async def test_pausing_a_clinic_is_seen_at_once_and_tells_why(house: House) -> None:
@@ -34,9 +34,9 @@ async def test_the_log_names_the_switch_and_who_pressed_it_but_not_the_words(hou
 
 
 @pytest.mark.parametrize("verb", [commands.pause_clinic, commands.close_clinic])
-async def test_pressing_a_switch_twice_is_one_event(house: House, verb: object) -> None:
-    first = await run(house, house.ada, verb, clinic="lab")  # type: ignore[arg-type]
-    again = await run(house, house.ada, verb, clinic="lab")  # type: ignore[arg-type]
+async def test_pressing_a_switch_twice_is_one_event(house: House, verb: Command[Clinic]) -> None:
+    first = await run(house, house.ada, verb, clinic="lab")
+    again = await run(house, house.ada, verb, clinic="lab")
     assert first == again
     assert len(await log_of(house, "clinic:lab")) == 2
 

@@ -1,6 +1,7 @@
 """The commands a fresh clone is used with."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -14,6 +15,18 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_command_can_be_run_and_is_sound_bash(name: str) -> None:
     assert os.access(ROOT / name, os.X_OK)
     assert subprocess.run(["bash", "-n", ROOT / name], capture_output=True).stderr == b""
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="git knows what belongs to the project")
+def test_no_file_names_a_package_index() -> None:
+    wanted = re.search(r"language: pygrep\n +entry: '(.*)'", (ROOT / ".pre-commit-config.yaml").read_text())
+    assert wanted
+    assert re.search(wanted[1], "https://p" + "ypi.org/simple")
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    files = [ROOT / name for name in listed.stdout.splitlines()]
+    naming = [file for file in files if file.is_file() and re.search(wanted[1].encode(), file.read_bytes())]
+    assert files
+    assert naming == []
 
 
 def test_the_first_uv_is_the_locked_one() -> None:

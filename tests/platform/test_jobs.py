@@ -120,22 +120,30 @@ async def defer(services: Services) -> None:
         await made.configure_task("tidy", queue=jobs.QUEUE, lock="tidy").defer_async(timestamp=0)
 
 
-async def test_a_job_whose_process_died_is_freed_and_run(services: Services) -> None:
+async def stalled(services: Services, *, followed: bool) -> None:
+    """Leaves a job behind whose worker died an hour ago, and maybe its next run."""
     async with services.db.pool.connection() as connection:
         await connection.execute(
             "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '1 hour')"
         )
-        await connection.execute(
-            "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, status, worker_id, args)"
-            " SELECT 'periodic', 'tidy', 'tidy', 'doing', id, '{\"timestamp\": 0}' FROM procrastinate_workers"
-        )
-    made = app(services)
-    async with made.open_async(services.db.pool):
-        assert await jobs.free_stalled(made) == 1
-        assert await jobs.free_stalled(made) == 0
+        for status in ["doing"] + ["todo"] * followed:
+            await connection.execute(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, status, worker_id, args)"
+                " SELECT 'periodic', 'tidy', 'tidy', 'tidy', %s, id, '{\"timestamp\": 0}' FROM procrastinate_workers",
+                [status],
+            )
+
+
+@pytest.mark.parametrize("followed", [False, True])
+async def test_a_job_whose_process_died_is_freed_and_run(services: Services, followed: bool) -> None:
+    await stalled(services, followed=followed)
+    assert await jobs.free_stalled(services.db) == 1
+    assert await jobs.free_stalled(services.db) == 0
     runs = Runs()
     async with Running(services, runs, cron="0 0 1 1 *"):
         await runs.until(1)
+    assert runs.count == 1
+    assert await count(services, "procrastinate_jobs") == 0
 
 
 async def test_a_restart_of_the_database_is_survived(postgres: EmbeddedPostgres, services: Services) -> None:

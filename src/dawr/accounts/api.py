@@ -112,7 +112,7 @@ async def users(here: Here, page: Paged) -> Response:
 
 @router.post("/users", status_code=201, tags=["users"], responses=documented(401, 403, 409))
 async def add_user(body: shapes.NewUser, here: Here) -> Response:
-    """Gives somebody a role here. A person who has an account already keeps their password; ``password`` is null then."""
+    """Gives somebody a role here. Without ``password`` a temporary one is made, answered once and kept nowhere."""
     here.actor.require(Right.USERS)
     if body.password is not None:
         rules.check_password(body.password, email=rules.mailbox(body.email))

@@ -35,7 +35,7 @@ from dawr.accounts.rules import (
 from dawr.accounts.store_directory import Draft
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import WriteTx
-from dawr.platform.errors import Unauthenticated
+from dawr.platform.errors import N_, Unauthenticated
 from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
 from dawr.platform.services import Services
@@ -90,10 +90,14 @@ async def create_account(tx: WriteTx, keyring: Keyring, person: Person) -> tuple
 async def hire(tx: WriteTx, actor: Actor, keyring: Keyring, person: Person, post: Post) -> tuple[UUID, bool]:
     """Somebody begins to work in the transaction's facility; the account, and whether it was made for that.
 
-    ``RoleNotAllowed`` for operators, ``AccountExists`` for who works here already, ``UnknownAssignment``.
+    ``RoleNotAllowed`` for operators, ``UnknownAssignment``, ``AccountExists`` for who works here already. An account that
+    was never here is taken in by the house itself alone: nobody has proved whose address it is, so whoever made it
+    elsewhere could act here with the password they gave it.
     """
     actor.require(Right.USERS)
     account_id, made = await create_account(tx, keyring, replace(person, operator=False))
+    if not made and actor.kind != "system" and await store.find(tx, account_id) is None:
+        raise AccountExists(N_("It is an account of another facility; the operator can give it a role here too"))
     await add_membership(tx, actor, account_id, post)
     return account_id, made
 

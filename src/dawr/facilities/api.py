@@ -32,7 +32,7 @@ from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id
 
 router = APIRouter(prefix="/api/v1")
-READS = documented()
+READS = documented(401)
 STAFF_READS = documented(401, 403)
 CHANGES = documented(401, 403, 409)
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]

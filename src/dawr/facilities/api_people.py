@@ -17,7 +17,7 @@ from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 
 router = APIRouter(prefix="/api/v1")
-READS = documented()
+READS = documented(401)
 CHANGES = documented(401, 403, 409)
 Clinics = Annotated[list[Slug], Field(max_length=200)]
 

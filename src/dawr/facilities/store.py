@@ -189,7 +189,7 @@ async def save_facility(tx: WriteTx, actor: Actor, facility: Facility, type_: st
         pause_reason=saved.pause_reason,
         version=saved.version,
     )
-    await _record(tx, actor, "facility", saved.version, type_, data)
+    await _record(tx, actor, type_, data, stream="facility", version=saved.version)
     return saved
 
 
@@ -206,7 +206,7 @@ async def save_department(
     sql = _INSERT_DEPARTMENT if saved.version == 1 else _SAVE_DEPARTMENT
     with _taken():
         await tx.execute(sql, id=saved.id, name=Jsonb(dict(saved.name)), version=saved.version, archived_on=archived_on)
-    await _record(tx, actor, f"department:{saved.id}", saved.version, type_, data)
+    await _record(tx, actor, type_, data, stream=f"department:{saved.id}", version=saved.version)
     return saved
 
 
@@ -222,7 +222,7 @@ async def save_clinic(
     }
     with _taken():
         await tx.execute(_INSERT_CLINIC if saved.version == 1 else _SAVE_CLINIC, **row)
-    await _record(tx, actor, f"clinic:{saved.id}", saved.version, type_, data)
+    await _record(tx, actor, type_, data, stream=f"clinic:{saved.id}", version=saved.version)
     return saved
 
 
@@ -236,7 +236,7 @@ async def save_doctor(
     clinics = list(saved.clinics)
     await tx.execute(_TAKE_FROM_OTHER_CLINICS, doctor=saved.id, clinics=clinics)
     await tx.execute(_ADD_TO_CLINICS, doctor=saved.id, clinics=clinics)
-    await _record(tx, actor, f"doctor:{saved.id}", saved.version, type_, data)
+    await _record(tx, actor, type_, data, stream=f"doctor:{saved.id}", version=saved.version)
     return saved
 
 
@@ -253,7 +253,7 @@ async def take_all_from_clinic(tx: WriteTx, clinic: Clinic) -> None:
     await tx.execute(_TAKE_ALL_FROM_CLINIC, clinic=clinic.id)
 
 
-async def _record(tx: WriteTx, actor: Actor, stream: str, version: int, type_: str, data: Mapping[str, Any]) -> None:
+async def _record(tx: WriteTx, actor: Actor, type_: str, data: Mapping[str, Any], *, stream: str, version: int) -> None:
     await events.append(tx, [events.Recorded(stream, version, stream, type_, data, actor.label, tx.now)])
 
 

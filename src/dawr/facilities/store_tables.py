@@ -127,8 +127,7 @@ BEGIN
   -- Two first facilities at once would both take the default's place.
   LOCK TABLE directory.facility IN SHARE ROW EXCLUSIVE MODE;
   IF as_default THEN
-    UPDATE directory.facility SET is_default = false
-    WHERE is_default AND NOT EXISTS (SELECT FROM directory.facility WHERE slug = wanted);
+    UPDATE directory.facility SET is_default = false WHERE is_default;
   END IF;
   INSERT INTO directory.facility (facility_id, slug, is_default)
   VALUES (current_setting('dawr.facility')::uuid, wanted,

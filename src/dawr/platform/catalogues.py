@@ -7,6 +7,7 @@ files are sorted and name no lines, so that two changes to different texts merge
 import gettext
 import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,10 @@ _KEYWORDS = {
     "npgettext": ((1, "c"), 2, 3),
 }
 _PLACEHOLDER = re.compile(r"%\((\w+)\)[a-z]|\{(\w*)\}|(%[a-z])")
+# Babel's own rule for Arabic has the last two forms the other way round than every translator's tool.
+_PLURAL_FORMS = {
+    "ar": "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5);"
+}
 _COUNTS = frozenset({"num", "n", "count"})
 # Names of things that are the same in every language.
 _UNTRANSLATABLE = frozenset({"Dawr"})
@@ -123,8 +128,8 @@ def _placeholders(text: str) -> frozenset[str]:
 
 def _single_number_forms(catalog: Catalog) -> frozenset[int]:
     form_of = gettext.c2py(catalog.plural_expr)
-    numbers = [form_of(number) for number in range(1000)]
-    return frozenset(form for form in numbers if numbers.count(form) == 1)
+    uses = Counter(form_of(number) for number in range(1000))
+    return frozenset(form for form, numbers in uses.items() if numbers == 1)
 
 
 def _extra(message: Message, wanted: set[tuple[object, str | None]]) -> bool:
@@ -145,11 +150,14 @@ def _empty(language: str) -> Catalog:
         project="Dawr",
         version="1",
         header_comment="# Dawr in this language. Brought up to date by: python -m dawr.platform.i18n update",
+        msgid_bugs_address="The Dawr maintainers",
         last_translator="The Dawr maintainers",
         language_team="The Dawr maintainers",
         fuzzy=False,
     )
     catalog.revision_date = catalog.creation_date
+    if language in _PLURAL_FORMS:
+        catalog.mime_headers = [("Plural-Forms", _PLURAL_FORMS[language])]
     return catalog
 
 

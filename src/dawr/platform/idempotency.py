@@ -5,7 +5,7 @@ small ``note`` (ids, flags) lets the answer be given again. A transaction that f
 free; two at once wait for each other on the primary key.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,14 @@ from sqlalchemy import Column, DateTime, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from dawr.platform.db import WriteTx
-from dawr.platform.errors import Invalid, N_
+from dawr.platform.errors import N_, Invalid
 from dawr.platform.schema import facility_table
 
 claim_table = facility_table(
     "idempotency_claim",
     Column("caller", Text, primary_key=True),
     Column("key", LargeBinary, primary_key=True),
+    Column("key_id", SmallInteger, nullable=False),
     Column("fingerprint", LargeBinary, nullable=False),
     Column("status", SmallInteger),
     Column("record", Text),
@@ -30,11 +31,11 @@ claim_table = facility_table(
 )
 
 _CLAIM = """
-INSERT INTO idempotency_claim (facility_id, caller, key, fingerprint, at)
-VALUES (%(facility_id)s, %(caller)s, %(key)s, %(fingerprint)s, %(at)s) ON CONFLICT DO NOTHING
+INSERT INTO idempotency_claim (facility_id, caller, key, key_id, fingerprint, at)
+VALUES (%(facility_id)s, %(caller)s, %(key)s, %(key_id)s, %(fingerprint)s, %(at)s) ON CONFLICT DO NOTHING
 """
 _FIND = """
-SELECT fingerprint, status, record, note FROM idempotency_claim
+SELECT key_id, fingerprint, status, record, note FROM idempotency_claim
 WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = %(key)s
 """
 _KEEP = """
@@ -55,11 +56,12 @@ class KeyMalformed(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """``key`` is the hash of what the client sent, ``fingerprint`` the keyed hash of method, path and body."""
+    """``key`` is the hash of what the client sent; ``sign`` makes the keyed hash of method, path and body, under this key of
+    the keyring or, for ``None``, under the present one, and tells which it was."""
 
     caller: str
     key: bytes
-    fingerprint: bytes
+    sign: Callable[[int | None], tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,12 @@ class Outcome:
 
 async def claim(tx: WriteTx, key: Key) -> Outcome | None:
     """Claims the key; the earlier outcome where this very request was answered before. ``KeyReused`` for another one."""
-    if await tx.execute(_CLAIM, caller=key.caller, key=key.key, fingerprint=key.fingerprint, at=tx.now):
+    key_id, fingerprint = key.sign(None)
+    if await tx.execute(_CLAIM, caller=key.caller, key=key.key, key_id=key_id, fingerprint=fingerprint, at=tx.now):
         return None
     row = await tx.row(_FIND, caller=key.caller, key=key.key)
     assert row is not None
-    if row["fingerprint"] != key.fingerprint:
+    if row["fingerprint"] != key.sign(row["key_id"])[1]:
         raise KeyReused
     return Outcome(row["status"], row["record"], row["note"])
 

@@ -14,10 +14,12 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import procrastinate
 import psycopg
 from procrastinate.exceptions import ConnectorException
+from procrastinate.worker import Worker
 from sqlalchemy import Column, DateTime, Float, Text
 
 from dawr.platform.db import Database
@@ -29,8 +31,8 @@ from dawr.platform.services import Services
 QUEUE = "periodic"
 HEARTBEAT = "heartbeat"
 HEARTBEAT_SECONDS = 10
-STALLED_SECONDS = 30.0
-STOP_SECONDS = 2.0
+STALLED_SECONDS = 15.0
+STOP_SECONDS = 1.0
 _POLL_SECONDS = 1.0
 _WATCH_SECONDS = 5.0
 _RESTART_SECONDS = 1.0
@@ -53,6 +55,23 @@ _ENDED = """
 INSERT INTO job_tick (name, ended_at, seconds, outcome)
 VALUES (%(name)s, clock_timestamp(), %(seconds)s, %(outcome)s)
 ON CONFLICT (name) DO UPDATE SET ended_at = excluded.ended_at, seconds = excluded.seconds, outcome = excluded.outcome
+"""
+# A job whose next run waits already is dropped instead: two of one name cannot wait, and the one that waits is as good.
+_FREE = """
+WITH stalled AS MATERIALIZED (
+    SELECT j.id, EXISTS (SELECT FROM procrastinate_jobs n WHERE n.queueing_lock = j.queueing_lock AND n.status = 'todo')
+        AS followed
+    FROM procrastinate_jobs j LEFT JOIN procrastinate_workers w ON w.id = j.worker_id
+    WHERE j.status = 'doing' AND j.queue_name = %(queue)s
+      AND (w.id IS NULL OR w.last_heartbeat < now() - make_interval(secs => %(seconds)s))
+    FOR UPDATE OF j SKIP LOCKED
+), dropped AS (
+    DELETE FROM procrastinate_jobs WHERE id IN (SELECT id FROM stalled WHERE followed) RETURNING task_name
+), freed AS (
+    UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL
+    WHERE id IN (SELECT id FROM stalled WHERE NOT followed) RETURNING task_name
+)
+SELECT task_name FROM dropped UNION ALL SELECT task_name FROM freed
 """
 _LAST = "SELECT extract(epoch FROM clock_timestamp() - ended_at)::float FROM job_tick WHERE name = %(name)s"
 _ALL = "SELECT name, ended_at, seconds, outcome FROM job_tick ORDER BY name"
@@ -127,6 +146,7 @@ class JobsWorker:
         self._jobs = _jobs if jobs is None else jobs
         self._concurrency = concurrency
         self._stopping = asyncio.Event()
+        self._left_behind: int | None = None
 
     async def run(self) -> None:
         """Until ``stop``; jobs that are running then get a moment to end."""
@@ -146,30 +166,39 @@ class JobsWorker:
         """One life of procrastinate's worker; it ends when the worker does, or something here says that it should."""
         app = self._app()
         async with app.open_async(self._services.db.pool):
-            worker = asyncio.create_task(
-                app.run_worker_async(
-                    queues=[QUEUE],
-                    concurrency=self._concurrency,
-                    # Ticks can wait a second; a listener would need a connection of its own and may die unheard.
-                    listen_notify=False,
-                    fetch_job_polling_interval=_POLL_SECONDS,
-                    delete_jobs="always",
-                    install_signal_handlers=False,
-                    shutdown_graceful_timeout=STOP_SECONDS,
-                    stalled_worker_timeout=STALLED_SECONDS,
-                ),
-                name="jobs worker",
-            )
-            watchers = [asyncio.create_task(self._stopping.wait()), asyncio.create_task(self._watch(app))]
-            await asyncio.wait({worker, *watchers}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (worker, *watchers):
+            if self._left_behind is not None:
+                await app.job_manager.unregister_worker(self._left_behind)
+            await free_stalled(self._services.db)
+            worker = self._worker(app)
+            working = worker.run()  # type: ignore[no-untyped-call]
+            tasks = [asyncio.create_task(work) for work in (working, self._stopping.wait(), self._watch())]
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            worker.stop()  # type: ignore[no-untyped-call]
+            for task in tasks[1:]:
                 task.cancel()
-            outcomes = await asyncio.gather(worker, *watchers, return_exceptions=True)
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            # Still set where the database was away when the worker wanted to sign off: its jobs are ours to free.
+            self._left_behind = worker.worker_id
         for outcome in outcomes:
             if isinstance(outcome, Exception):
                 raise outcome
 
-    async def _watch(self, app: procrastinate.App) -> None:
+    def _worker(self, app: procrastinate.App) -> Worker:
+        return Worker(
+            app,
+            queues=[QUEUE],
+            concurrency=self._concurrency,
+            # Ticks can wait a second; a listener would need a connection of its own and may die unheard.
+            listen_notify=False,
+            fetch_job_polling_interval=_POLL_SECONDS,
+            delete_jobs="always",
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=STOP_SECONDS,
+            update_heartbeat_interval=STALLED_SECONDS / 3,
+            stalled_worker_timeout=STALLED_SECONDS,
+        )
+
+    async def _watch(self) -> None:
         """Frees the jobs of dead workers; returns when the clock was set back, for the next session to begin from there."""
         drift = time.time() - time.monotonic()
         while True:
@@ -179,7 +208,7 @@ class JobsWorker:
                 log.warning("clock_set_back", seconds=round(-moved))
                 return
             drift += moved
-            await free_stalled(app)
+            await free_stalled(self._services.db)
 
     def _app(self) -> procrastinate.App:
         """Made for each session, since what it remembers of past ticks must not outlive a clock that was set back."""
@@ -194,6 +223,9 @@ class JobsWorker:
 
     def _runner(self, job: PeriodicJob) -> Callable[[int], Awaitable[None]]:
         async def run(timestamp: int) -> None:
+            # Procrastinate never looks at how this task ends; where its end cannot be written, that is told by the session.
+            if task := asyncio.current_task():
+                task.add_done_callback(_look_at)
             started, outcome = time.perf_counter(), "aborted"
             try:
                 await job.run(self._services)
@@ -216,13 +248,18 @@ class JobsWorker:
                 await tx.execute(_ENDED, name=name, seconds=seconds, outcome=outcome)
 
 
-async def free_stalled(app: procrastinate.App, *, seconds: float = STALLED_SECONDS) -> int:
+def _look_at(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def free_stalled(db: Database, *, seconds: float = STALLED_SECONDS) -> int:
     """Puts the jobs whose worker has not been heard of for this long back into the queue; how many."""
-    freed = 0
-    for job in await app.job_manager.get_stalled_jobs(queue=QUEUE, seconds_since_heartbeat=seconds):
-        # Another process may have been quicker.
-        with contextlib.suppress(ConnectorException):
-            await app.job_manager.retry_job(job)
-            freed += 1
-            log.warning("job_freed", job=job.task_name)
-    return freed
+    try:
+        async with db.write() as tx:
+            freed = [row["task_name"] for row in await tx.rows(_FREE, queue=QUEUE, seconds=seconds)]
+    except psycopg.errors.UniqueViolation:
+        return 0  # a next run was queued at this moment; the coming round sees it
+    for name in freed:
+        log.warning("job_freed", job=name)
+    return len(freed)

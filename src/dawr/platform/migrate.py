@@ -9,6 +9,7 @@ the second wall: the owner can read the ``directory`` past its functions and cou
 """
 
 import contextlib
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ import psycopg
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg.rows import tuple_row
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
@@ -59,6 +61,7 @@ def migrate(url: str) -> list[str]:
         with_role = prepare_role(connection)
         if _missing(connection):
             _upgrade(url, applied)
+            log.info("migrated", revisions=applied)
         if with_role:
             _grant_anew(connection)
     return applied
@@ -107,12 +110,11 @@ def prepare_role(connection: PgConnection) -> bool:
     return can_take_role(connection)
 
 
-def can_take_role(connection: PgConnection) -> bool:
+def can_take_role(connection: psycopg.Connection[Any]) -> bool:
     """Whether the role is there and ``SET ROLE`` to it is allowed (from version 16 on a right apart from membership)."""
     right = "SET" if connection.info.server_version >= 160000 else "MEMBER"
-    found = connection.execute(
-        "SELECT pg_has_role(oid, %s) FROM pg_roles WHERE rolname = %s", [right, APP_ROLE]
-    ).fetchone()
+    cursor = connection.cursor(row_factory=tuple_row)
+    found = cursor.execute("SELECT pg_has_role(oid, %s) FROM pg_roles WHERE rolname = %s", [right, APP_ROLE]).fetchone()
     return bool(found and found[0])
 
 
@@ -151,6 +153,7 @@ def _missing(connection: PgConnection) -> list[str]:
 
 
 def _upgrade(url: str, applied: list[str]) -> None:
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(url), poolclass=NullPool)
     config = _config()
     try:

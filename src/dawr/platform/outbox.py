@@ -33,7 +33,7 @@ LEASE_SECONDS = 60
 HANDLER_SECONDS = 45
 DEADLINE_HOURS = 24
 POLL_SECONDS = 1.0
-STOP_SECONDS = 2.0
+STOP_SECONDS = 1.0
 STREAM = "outbox"
 """The name under which ``put`` marks its transaction as touched; no subject has it."""
 

@@ -151,5 +151,6 @@ class Hub:
             outlet.ends_at = float("inf")
             outlet.end(retry(random.randint(RETRY_MILLISECONDS // 2, RETRY_MILLISECONDS)))  # noqa: S311
         elif now >= outlet.beat_at:
-            outlet.beat_at += self.pace.heartbeat
+            # After a pause of the whole process the beats that were due are not made up for.
+            outlet.beat_at = max(outlet.beat_at + self.pace.heartbeat, now + self.pace.heartbeat / 2)
             outlet.beat(chunk, room=self.pace.outbox)

@@ -1,8 +1,9 @@
 """One client's end of a stream: a small outbox that is sent in order and that nobody waits for.
 
 A client costs the task its request runs in and no other: that task only waits for the disconnect. Whoever pushes starts
-a sender, which ends when the outbox is empty. A client that does not read makes the sender wait; when then the outbox
-is full, or heartbeats have not gone out, the client is cut off, and comes back with its cursor.
+a sender, which ends when the outbox is empty. A client that does not read makes the sender wait. When then the outbox is
+full, nothing more is kept for it: should it read again, its stream ends, and it comes back with its cursor. When several
+heartbeats have not gone out, the connection is given up.
 """
 
 import asyncio
@@ -53,11 +54,12 @@ class Outlet:
         self._waiting.append(chunk)
 
     def push(self, chunk: bytes, *, room: int) -> None:
-        """Sends it after what waits already; cuts the client off where more than ``room`` bytes would wait."""
+        """Sends it after what waits already; where that is more than ``room`` bytes, the stream is to end instead."""
         if self.over:
             return
-        if self._size and self._size + len(chunk) > room:
-            self.cut_off()
+        if self._size > room:
+            self._waiting.clear()
+            self._ending = True
             return
         self._waiting.append(chunk)
         self._size += len(chunk)
@@ -66,19 +68,19 @@ class Outlet:
             self._sender = asyncio.create_task(self._drain())
 
     def beat(self, chunk: bytes, *, room: int) -> None:
-        """A heartbeat; cuts off who has not taken the ones before."""
+        """A heartbeat; gives up who has not taken the ones before."""
         self.missed = self.missed + 1 if self._busy else 0
         if self.missed > STALLED_BEATS:
-            self.cut_off()
+            self._give_up()
         else:
             self.push(chunk, room=room)
 
     def end(self, last: bytes) -> None:
         """Sends this and closes the response."""
-        self.push(last, room=self._size + len(last))
+        self.push(last, room=self._size)
         self._ending = True
 
-    def cut_off(self) -> None:
+    def _give_up(self) -> None:
         if self.cut:
             return
         self.cut = True
@@ -110,6 +112,7 @@ class Outlet:
                 self._waiting.clear()
                 self._size = 0
                 await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
+                self.missed = 0
             if self._ending:
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
         except OSError:  # a server that says so when the client has gone; ``receive`` tells the rest

@@ -19,6 +19,7 @@ from dawr.platform.logging import get_logger
 CHANNEL = "dawr_wake"
 LARGEST_PAYLOAD = 7_900
 GATHER_SECONDS = 0.01
+ATTEMPTS = 2
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 _LISTEN = f"LISTEN {CHANNEL}"
@@ -88,15 +89,21 @@ class Bell:
             await self._hang_up()
 
     async def _tell(self, streams: set[Stream]) -> None:
-        try:
-            if self._connection is None:
-                self._connection = await _connect(self._url)
-            for payload in payloads(self.sender, streams):
-                await self._connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
-        except (psycopg.Error, OSError) as error:
-            log.warning("wake_not_sent", error=type(error).__name__)
-            await self._hang_up()
-            await asyncio.sleep(FIRST_PAUSE)
+        """Tries twice: the first attempt finds out that an idle connection was cut. What fails then is left to the poll."""
+        for attempt in range(ATTEMPTS):
+            try:
+                return await self._notify(streams)
+            except (psycopg.Error, OSError) as error:
+                await self._hang_up()
+                if attempt == ATTEMPTS - 1:
+                    log.warning("wake_not_sent", error=type(error).__name__)
+                    await asyncio.sleep(FIRST_PAUSE)
+
+    async def _notify(self, streams: set[Stream]) -> None:
+        if self._connection is None:
+            self._connection = await _connect(self._url)
+        for payload in payloads(self.sender, streams):
+            await self._connection.execute(_NOTIFY, {"channel": CHANNEL, "payload": payload})
 
     async def _hang_up(self) -> None:
         connection, self._connection = self._connection, None

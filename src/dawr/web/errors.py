@@ -1,18 +1,19 @@
 """What a reader sees when a page cannot be answered: a page in their language, never a bare code."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from dawr.platform.errors import NotFound, Problem
-from dawr.web.render import NOWHERE, Page, language_of, root_of
+from dawr.web.render import Page, root_of
 
-Handler = Callable[[Request], Awaitable[Response]]
+FOR_PROGRAMS = ("/api/", "/static/", "/metrics")
 
 
 class PageRoute(APIRoute):
@@ -28,12 +29,17 @@ class PageRoute(APIRoute):
                 if not wants_page(request):
                     raise
                 return await error_page(request, problem)
+            except RequestValidationError:
+                if not wants_page(request):
+                    raise
+                return await error_page(request, NotFound())
 
         return handle
 
 
 def wants_page(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "text/html")
+    accepted = request.headers.get("accept", "*/*")
+    return "text/html" in accepted or "application/json" not in accepted
 
 
 async def error_page(request: Request, problem: Problem) -> Response:
@@ -41,11 +47,15 @@ async def error_page(request: Request, problem: Problem) -> Response:
     try:
         page = await Page.open(request)
     except Problem:
-        page = Page(request, NOWHERE, language_of(request, NOWHERE))
-    headline = page.voice.t.gettext(problem.title)
-    sentence = page.voice.t.gettext(problem.detail).format(**problem.params) if problem.detail else ""
+        page = Page.anywhere(request)
+    say = page.voice.t.gettext
     response = page.render(
-        "error.html", status=problem.status, headline=headline, sentence=sentence, problem=problem, retry=retry(problem)
+        "error.html",
+        status=problem.status,
+        headline=say(problem.title),
+        sentence=say(problem.detail).format(**problem.params) if problem.detail else "",
+        problem=problem,
+        retry=problem.status in (429, 503),
     )
     response.headers["cache-control"] = "no-store"
     if problem.retry_after is not None:
@@ -53,27 +63,21 @@ async def error_page(request: Request, problem: Problem) -> Response:
     return response
 
 
-def retry(problem: Problem) -> bool:
-    """Whether the same page may simply be asked for again a little later."""
-    return problem.status in (429, 503)
-
-
 def show_unknown_addresses(app: FastAPI) -> None:
     """Makes a 404 for an address nobody serves a page too; every other error stays with the handler before."""
-    before = app.exception_handlers.get(HTTPException)
+    before = app.exception_handlers[HTTPException]
 
-    async def handle(request: Request, error: HTTPException) -> Response:
-        if error.status_code == 404 and not is_api(request) and wants_page(request):
+    async def handle(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        if error.status_code == 404 and not _is_for_programs(request) and wants_page(request):
             return await error_page(request, NotFound())
-        if before is None:
-            return Response(status_code=error.status_code, headers=error.headers)
         answer: Response | Awaitable[Response] = before(request, error)
         return answer if isinstance(answer, Response) else await answer
 
-    app.add_exception_handler(HTTPException, handle)  # type: ignore[arg-type]
+    app.add_exception_handler(HTTPException, handle)
 
 
-def is_api(request: Request) -> bool:
-    """Addresses for programs: their errors are problem+json whatever the caller says it accepts."""
-    path = str(request.scope["path"]).removeprefix(root_of(request))
-    return path.startswith(("/api/", "/static/", "/metrics"))
+def _is_for_programs(request: Request) -> bool:
+    """Errors of these addresses are problem+json whatever the caller says it accepts."""
+    path: str = request.scope["path"]
+    return path.removeprefix(root_of(request)).startswith(FOR_PROGRAMS)

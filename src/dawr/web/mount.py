@@ -2,16 +2,15 @@
 
 from fastapi import FastAPI
 
+from dawr.platform.services import Services
 from dawr.web.assets import Assets
 from dawr.web.errors import show_unknown_addresses
 from dawr.web.headers import SecurityHeaders
 from dawr.web.pages import router
-from dawr.web.views import Views
 
 
-def mount(app: FastAPI, views: Views) -> None:
-    """Call it last: it wraps the handler for unknown addresses that the application already has."""
-    app.state.views = views
+def mount(app: FastAPI, _: Services) -> None:
+    """It wraps the app's handler for unknown addresses, so that must be there already."""
     app.mount("/static", Assets(), name="static")
     app.include_router(router())
     app.add_middleware(SecurityHeaders)

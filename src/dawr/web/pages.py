@@ -4,13 +4,14 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dawr.web import queries
 from dawr.web.board.pages import router as board_pages
 from dawr.web.desk.pages import router as desk_pages
 from dawr.web.errors import PageRoute
 from dawr.web.patient.pages import router as patient_pages
 from dawr.web.render import Page
 
-own = APIRouter(route_class=PageRoute, include_in_schema=False)
+own = APIRouter(route_class=PageRoute)
 
 
 def router() -> APIRouter:
@@ -23,11 +24,11 @@ def router() -> APIRouter:
 @own.get("/")
 async def home(request: Request) -> Response:
     page = await Page.open(request)
-    return page.render("home.html", clinics=await page.views.clinics(request, page.lang))
+    return page.render("home.html", clinics=await queries.clinic_cards(page.here, page.lang))
 
 
 @own.get("/api/docs")
 async def docs(request: Request) -> Response:
     """Swagger UI, served by ourselves so that it works without the internet."""
-    page = await Page.open(request)
+    page = Page.anywhere(request)
     return page.render("docs.html", openapi=f"{page.root}/api/v1/openapi.json")

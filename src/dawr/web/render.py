@@ -1,6 +1,5 @@
 """From a request to a page: the language it is shown in, its links, its template, its cookies."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -12,17 +11,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from dawr.facilities.queries import Context
 from dawr.facilities.rules import named
+from dawr.platform.http.context import context
 from dawr.platform.i18n import LANGUAGES, direction, negotiate, translator
 from dawr.web import assets
 from dawr.web.phrases import Texts, Voice
-from dawr.web.views import Cookie, FacilityCard, Views
 
 TEMPLATES = Path(__file__).parent / "templates"
 LANGUAGE_COOKIE = "dawr_lang"
 A_YEAR = timedelta(days=365)
-# Shown on error pages when not even the facility can be read.
-NOWHERE = FacilityCard(facility="", names={"en": "Dawr"}, languages=(), zone="UTC")
 LANGUAGE_NAMES = {"ar": "العربية", "en": "English", "hi": "हिन्दी"}
 
 
@@ -42,14 +40,8 @@ def environment(lang: str) -> Environment:
     return env
 
 
-def views_of(request: Request) -> Views:
-    """What ``mount`` was given."""
-    views: Views = request.app.state.views
-    return views
-
-
 def root_of(request: Request) -> str:
-    """The prefix of every link: ``""``, or ``/f/city`` in a facility that is not the default."""
+    """The prefix of every link: ``""``, or ``/f/city`` in a facility named by the address."""
     root: str = request.scope.get("root_path", "")
     return root.rstrip("/")
 
@@ -60,31 +52,36 @@ def static_root_of(request: Request) -> str:
     return before if marker and "/" not in slug else root_of(request)
 
 
-def language_of(request: Request, facility: FacilityCard) -> str:
+def language_of(request: Request, languages: tuple[str, ...]) -> str:
     """``?lang=``, else the cookie, else the browser's wish, else the facility's first language."""
     for wish in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
         if wish in LANGUAGES:
             return wish
-    known = (*facility.languages, *(lang for lang in LANGUAGES if lang not in facility.languages))
-    return negotiate(request.headers.get("accept-language"), known)
+    offered = (*languages, *(lang for lang in LANGUAGES if lang not in languages))
+    return negotiate(request.headers.get("accept-language"), offered)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page for one reader."""
+    """One page for one reader. ``known`` is None only on error pages, when not even the facility could be found."""
 
     request: Request
-    facility: FacilityCard
+    known: Context | None
     lang: str
 
     @classmethod
     async def open(cls, request: Request) -> Self:
-        facility = await views_of(request).facility(request)
-        return cls(request, facility, language_of(request, facility))
+        here: Context = await context(request)
+        return cls(request, here, language_of(request, here.facility.languages))
+
+    @classmethod
+    def anywhere(cls, request: Request) -> Self:
+        return cls(request, None, language_of(request, ("en",)))
 
     @property
-    def views(self) -> Views:
-        return views_of(self.request)
+    def here(self) -> Context:
+        assert self.known is not None
+        return self.known
 
     @property
     def root(self) -> str:
@@ -94,22 +91,20 @@ class Page:
     def voice(self) -> Voice:
         return Voice(self.lang)
 
-    def render(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:
-        """The template as an answer; never stored by caches between, and it varies by the reader's language."""
-        html = environment(self.lang).get_template(template).render(self._common() | context)
+    def render(self, template: str, *, status: int = 200, **own: Any) -> HTMLResponse:
+        """The template as an answer that nobody else's cache keeps; it varies by the reader's language."""
+        html = environment(self.lang).get_template(template).render(self._common() | own)
         response = HTMLResponse(html, status)
         response.headers["cache-control"] = "private, no-cache"
         response.headers["vary"] = "Accept-Language, Cookie"
         response.headers["content-language"] = self.lang
-        self._remember_language(response)
+        if self.request.query_params.get("lang") == self.lang:
+            set_cookie(self.request, response, LANGUAGE_COOKIE, self.lang, lifetime=A_YEAR)
         return response
 
-    def redirect(self, path: str, cookies: Iterable[Cookie] = ()) -> RedirectResponse:
-        """To another page of ours, always by GET. ``path`` may already carry the facility's prefix."""
-        address = path if self.root and path.startswith(f"{self.root}/") else self.root + path
-        response = RedirectResponse(address, 303)
-        set_cookies(self.request, response, cookies)
-        return response
+    def redirect(self, path: str) -> RedirectResponse:
+        """To another page of ours, always by GET."""
+        return RedirectResponse(self.root + path, 303)
 
     def script_data(self, texts: Texts, **more: Any) -> dict[str, Any]:
         """What every script of ours reads from the page's data block; the common part and its own."""
@@ -121,7 +116,7 @@ class Page:
             "lang": self.lang,
             "dir": direction(self.lang),
             "root": self.root,
-            "facility_name": named(self.facility.names, self.lang),
+            "facility_name": named(self.known.facility.name, self.lang) if self.known else "Dawr",
             "static": lambda name: static + assets.address(name),
             "languages": [(lang, LANGUAGE_NAMES[lang], self._in_language(lang)) for lang in LANGUAGES],
         }
@@ -131,23 +126,17 @@ class Page:
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "lang"]
         return "?" + urlencode([*kept, ("lang", lang)])
 
-    def _remember_language(self, response: Response) -> None:
-        if self.request.query_params.get("lang") == self.lang:
-            cookie = Cookie(name=LANGUAGE_COOKIE, value=self.lang, lifetime=A_YEAR)
-            set_cookies(self.request, response, [cookie])
 
-
-def set_cookies(request: Request, response: Response, cookies: Iterable[Cookie]) -> None:
-    """Sets or removes them; Secure wherever the browser came by https."""
-    secure = request.url.scheme == "https"
-    for cookie in cookies:
-        if cookie.value is None:
-            response.delete_cookie(cookie.name, path=cookie.path, secure=secure, httponly=True, samesite="lax")
-            continue
-        age = int(cookie.lifetime.total_seconds()) if cookie.lifetime else None
-        response.set_cookie(
-            cookie.name, cookie.value, max_age=age, path=cookie.path, secure=secure, httponly=True, samesite="lax"
-        )
+def set_cookie(request: Request, response: Response, name: str, value: str, *, lifetime: timedelta) -> None:
+    """HttpOnly, for our own pages only, and Secure wherever the browser came by https."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(lifetime.total_seconds()),
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
 
 
 async def form_of(request: Request) -> dict[str, str]:

@@ -8,11 +8,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-import structlog
-
 from dawr.platform.errors import Invalid, Problem, TooLarge
 from dawr.platform.http.problems import language_of, response_of
-from dawr.platform.logging import get_logger
+from dawr.platform.logging import get_logger, request_context
 from dawr.platform.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -62,7 +60,7 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with request_context(request_id=request_id, user_agent=(header(scope, b"user-agent") or b"").decode("latin-1")):
             try:
                 await self.app(scope, receive, noting)
             finally:

@@ -1,100 +1,115 @@
 """The patient's pages: join a queue, follow the ticket. Both work without JavaScript."""
 
-from uuid import uuid4
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID, uuid4
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from dawr.platform.errors import Problem
+from dawr.accounts import queries as accounts
+from dawr.accounts.rules import CsrfFailed
+from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, TICKET_COOKIE
+from dawr.tickets import queries as tickets
+from dawr.web import inside, queries
 from dawr.web.errors import PageRoute
-from dawr.web.guard import require_same_site
+from dawr.web.inside import Answer
 from dawr.web.patient.texts import join_texts, ticket_texts
-from dawr.web.render import A_YEAR, Page, form_of, set_cookies
-from dawr.web.views import Cookie, JoinWish, PatientVerb
+from dawr.web.render import Page, form_of, set_cookie, static_root_of
 
 router = APIRouter(route_class=PageRoute)
-
-DEVICE_COOKIE = "dawr_device"
+# Longer than a ticket's secret lives after its ticket has ended on the day it was taken.
+TICKET_COOKIE_LIVES = timedelta(days=3)
+FIELDS = ("name", "phone", "doctor", "language", "entry_code")
 
 
 @router.get("/c/{clinic}")
 async def join(request: Request, clinic: str) -> Response:
-    return await _join_page(await Page.open(request), clinic)
+    page = await Page.open(request)
+    return await _join_page(page, clinic, {"entry_code": request.query_params.get("code", "")})
 
 
 @router.post("/c/{clinic}")
 async def join_without_script(request: Request, clinic: str) -> Response:
     """The plain form: joins and goes to the ticket, or shows the form again with what is in the way."""
     page = await Page.open(request)
-    require_same_site(request)
+    if accounts.same_origin(page.here.services, request) is False:
+        raise CsrfFailed
     fields = await form_of(request)
-    wish = JoinWish(
-        clinic=clinic,
-        user=_device(request),
-        key=fields.get("key", ""),
-        doctor=fields.get("doctor"),
-        name=fields.get("name"),
-        phone=fields.get("phone"),
-        language=fields.get("language"),
-    )
-    try:
-        follow = await page.views.enter(request, wish)
-    except Problem as problem:
-        return await _join_page(page, clinic, problem=problem, fields=fields)
-    return page.redirect(follow)
+    wish = {"clinic": clinic, "user": page.here.device} | {name: fields[name] for name in FIELDS if name in fields}
+    headers = {"idempotency-key": fields.get("key") or str(uuid4()), "accept-language": page.lang}
+    cookies = {DEVICE_COOKIE: page.here.device}
+    answer = await inside.post(request, "/api/v1/queue/enter", wish, cookies=cookies, headers=headers)
+    if answer.refused or not answer.content.get("follow"):
+        return await _join_page(page, clinic, fields, answer)
+    return page.redirect(answer.content["follow"])
 
 
 @router.get("/t/{secret}")
 async def ticket(request: Request, secret: str) -> Response:
     page = await Page.open(request)
-    shown = await page.views.ticket_page(request, secret, page.lang)
+    facility, ticket_id = await tickets.by_secret(page.here.services, secret)
+    if facility.id != page.here.facility.id:
+        # The address names another facility than the ticket's, or none where it is not the default one.
+        return RedirectResponse(f"{static_root_of(request)}/f/{facility.slug}/t/{secret}", 303)
+    return await _ticket_page(page, secret, ticket_id)
+
+
+@router.post("/t/{secret}/{verb}")
+async def act_without_script(request: Request, secret: str, verb: Literal["cancel", "late"]) -> Response:
+    """The secret in the address is the right to do this; no other proof is needed."""
+    page = await Page.open(request)
+    _, ticket_id = await tickets.by_secret(page.here.services, secret)
+    body = {"ticket": str(ticket_id)}
+    headers = {"ticket-secret": secret, "accept-language": page.lang}
+    answer = await inside.post(request, f"/api/v1/queue/{verb}", body, cookies={}, headers=headers)
+    if answer.refused:
+        return await _ticket_page(page, secret, ticket_id, answer)
+    return page.redirect(f"/t/{secret}")
+
+
+async def _join_page(page: Page, clinic: str, fields: dict[str, str], answer: Answer | None = None) -> Response:
+    card = await queries.clinic_card(page.here, clinic, page.lang)
+    texts = join_texts(page.voice)
+    response = page.render(
+        "join.html",
+        status=answer.status if answer and answer.refused else 200,
+        card=card,
+        data=page.script_data(texts, clinic=card.clinic),
+        fields=fields,
+        key=str(uuid4()),
+        error=_in_the_way(answer, texts["elsewhere"]) if answer else None,
+    )
+    lifetime = timedelta(seconds=DEVICE_SECONDS)
+    set_cookie(page.request, response, DEVICE_COOKIE, page.here.device, lifetime=lifetime)
+    return response
+
+
+def _in_the_way(answer: Answer, elsewhere: str) -> str:
+    """Why there is no ticket to go to: refused, or taken on another device."""
+    return answer.explanation if answer.refused else elsewhere % {"code": answer.content["code"]}
+
+
+async def _ticket_page(page: Page, secret: str, ticket_id: UUID, answer: Answer | None = None) -> Response:
+    shown = await queries.ticket_page(page.here, ticket_id, page.lang)
     headline, sentence = page.voice.status(shown.ticket)
-    data = page.script_data(ticket_texts(page.voice), ticket=shown.ticket)
     response = page.render(
         "ticket.html",
+        status=answer.status if answer else 200,
         ticket=shown.ticket,
         clinic=shown.clinic,
         headline=headline,
         sentence=sentence,
         follow=f"/t/{secret}",
-        data=data,
+        error=answer.explanation if answer else None,
+        data=page.script_data(ticket_texts(page.voice), ticket=shown.ticket),
     )
     # The address is the key to the ticket: it must not be stored by others nor leave with a click.
     response.headers["cache-control"] = "no-store"
     response.headers["referrer-policy"] = "no-referrer"
     response.headers["x-robots-tag"] = "noindex"
-    set_cookies(request, response, shown.cookies)
+    # A live stream cannot be asked for with a header; the cookie opens it. One for each ticket of this browser.
+    name = TICKET_COOKIE + ticket_id.hex[-12:]
+    set_cookie(page.request, response, name, secret, lifetime=TICKET_COOKIE_LIVES)
     return response
-
-
-@router.post("/t/{secret}/{verb}")
-async def act_without_script(request: Request, secret: str, verb: PatientVerb) -> Response:
-    """The secret in the address is the right to do this; no other proof is needed."""
-    page = await Page.open(request)
-    await page.views.act(request, secret, verb)
-    return page.redirect(f"/t/{secret}")
-
-
-async def _join_page(
-    page: Page, clinic: str, *, problem: Problem | None = None, fields: dict[str, str] | None = None
-) -> Response:
-    card = await page.views.clinic_card(page.request, clinic, page.lang)
-    data = page.script_data(join_texts(page.voice), clinic=card.clinic)
-    response = page.render(
-        "join.html",
-        status=problem.status if problem else 200,
-        card=card,
-        data=data,
-        fields=fields or {},
-        key=str(uuid4()),
-        error=page.voice.t.gettext(problem.title) if problem else None,
-    )
-    set_cookies(page.request, response, [Cookie(name=DEVICE_COOKIE, value=_device(page.request), lifetime=A_YEAR)])
-    return response
-
-
-def _device(request: Request) -> str:
-    """The browser's random name, made on its first visit."""
-    return request.cookies.get(DEVICE_COOKIE) or str(uuid4())
-

@@ -98,16 +98,23 @@ function connection(up) {
   byId('offline').hidden = up;
 }
 
+const stream = `${data.root}/api/v1/events/stream?${data.stream}`;
+
 function followClinic() {
-  live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}`, {
-    fold: foldQueue,
-    changed: (state, update) => show({ [data.clinic]: state }, update, data.clinic),
-    connection,
+  live(stream, { fold: foldQueue, changed: (state, update) => show({ [data.clinic]: state }, update, data.clinic), connection });
+}
+
+function followAll() {
+  const fold = (state, update) => ({
+    ...state,
+    items: state.items.map((one) => (one.clinic === update.clinic ? foldQueue(one, update) : one)),
   });
+  const byClinic = (state) => Object.fromEntries(state.items.map((one) => [one.clinic, one]));
+  live(stream, { fold, changed: (state, update) => show(byClinic(state), update, update?.clinic), connection });
 }
 
 /** The stream of a whole facility is for staff; a screen nobody signed in asks every two seconds instead. */
-async function followAll() {
+async function pollAll() {
   for (let missed = 0; ; ) {
     try {
       showPolled(await ask('/board/queues'));
@@ -148,4 +155,5 @@ tick();
 setInterval(tick, 5_000);
 paint();
 if (data.clinic) followClinic();
-else followAll();
+else if (data.stream) followAll();
+else pollAll();

@@ -35,9 +35,10 @@ async function refresh() {
 
 async function load() {
   try {
-    const answer = await ask(`/desk/queue?clinic=${encodeURIComponent(data.clinic)}`);
-    tickets = answer.items;
-    paint(answer.waiting);
+    const path = `/api/v1/queue/tickets?clinic=${encodeURIComponent(data.clinic)}`;
+    const [open, ended] = await Promise.all([ask(path), ask(`${path}&ended=true`)]);
+    tickets = [...open.items, ...ended.items];
+    paint();
   } catch (refusal) {
     explain(refusal);
     if (refusal.passing) {
@@ -53,8 +54,8 @@ const here = () =>
     .filter((one) => ['called', 'serving'].includes(one.status) && (!deskChoice.value || one.desk === deskChoice.value))
     .sort((a, b) => (b.called_at ?? '').localeCompare(a.called_at ?? ''));
 
-function paint(waiting) {
-  paintLists(tickets, waiting, step);
+function paint() {
+  paintLists(tickets, step);
   const [current] = here();
   byId('now').dataset.ticket = current?.ticket ?? '';
   say(byId('now-code'), current?.code ?? texts.nobody);
@@ -164,7 +165,7 @@ function askWhereTo(ticket) {
 
 function useDesk() {
   memory.set(DESK, deskChoice.value);
-  paint(tickets.filter((one) => one.status === 'waiting').length);
+  paint();
 }
 
 function start() {

@@ -22,19 +22,18 @@ const VERBS = {
 const ENDED = [['undo'], []];
 const rows = new Map();
 
-/** Paints all lists; `waiting` is how many wait in all, `step(verb, ticket)` does what a button says. */
-export function paintLists(tickets, waiting, step) {
+/** Paints all lists; `step(verb, ticket)` does what a button says. */
+export function paintLists(tickets, step) {
   for (const [name, { statuses }] of Object.entries(LISTS)) {
     const members = tickets.filter((one) => statuses.includes(one.status));
-    const total = name === 'waiting' ? Math.max(waiting, members.length) : members.length;
     const shown = members.slice(0, SHOWN);
     const list = byId(`list-${name}`);
     arrange(list.querySelector('ul'), shown.map((ticket) => rowOf(ticket, step)));
-    say(list.querySelector('h2 span'), String(total));
-    list.querySelector('.empty').hidden = total > 0;
+    say(list.querySelector('h2 span'), String(members.length));
+    list.querySelector('.empty').hidden = members.length > 0;
     const rest = list.querySelector('.rest');
-    rest.hidden = total <= shown.length;
-    if (!rest.hidden) say(rest, count(texts.and_more, total - shown.length));
+    rest.hidden = members.length <= shown.length;
+    if (!rest.hidden) say(rest, count(texts.and_more, members.length - shown.length));
   }
   forget(new Set(tickets.map((one) => one.ticket)));
   refreshAges();

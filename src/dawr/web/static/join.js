@@ -17,7 +17,7 @@ function device() {
 function wish() {
   const fields = new FormData(form);
   const body = { clinic: data.clinic, user: device(), language: data.lang };
-  for (const name of ['name', 'phone', 'doctor', 'language']) {
+  for (const name of ['name', 'phone', 'doctor', 'language', 'entry_code']) {
     const value = String(fields.get(name) ?? '').trim();
     if (value) body[name] = value;
   }

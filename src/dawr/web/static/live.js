@@ -19,7 +19,9 @@ class Connection {
   constructor(url, { lastId, heard, trying }) {
     Object.assign(this, { url, lastId, heard, trying, attempt: 0, source: null, timer: 0, closed: false });
     this.onReturn = () => this.#returned();
+    this.onLeave = () => this.#retry();
     addEventListener('online', this.onReturn);
+    addEventListener('offline', this.onLeave);
     document.addEventListener('visibilitychange', this.onReturn);
     this.#open();
   }
@@ -29,6 +31,7 @@ class Connection {
     clearTimeout(this.timer);
     this.source?.close();
     removeEventListener('online', this.onReturn);
+    removeEventListener('offline', this.onLeave);
     document.removeEventListener('visibilitychange', this.onReturn);
   }
 

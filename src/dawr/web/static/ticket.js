@@ -5,37 +5,29 @@ import { live } from './live.js';
 import { allowSound, chime } from './sound.js';
 
 const LIVE = ['waiting', 'called', 'serving', 'held'];
-const ASK_WITHIN = 4_000;
 const POLL = 15_000;
 const secret = location.pathname.split('/t/')[1].split('/')[0];
 const headers = { 'Ticket-Secret': secret };
 const page = byId('ticket');
 let ticket = data.ticket;
-let asking = 0;
 let polling = 0;
 
-/** The ticket after an event of its stream, which carries only what changed. */
+/** The ticket after an event of its stream, which carries what changed for it (and the code of whoever moved). */
 function fold(before, update) {
-  const { status, position, ahead, desk } = { ...before, ...update };
-  return { ...before, status, position, ahead, desk };
+  const { status, position, ahead, desk, wait } = { ...before, ...update };
+  return { ...before, status, position, ahead, desk, wait };
 }
 
 function changed(next, update) {
   const before = ticket;
   ticket = { ...ticket, ...next };
-  const again = update?.type === 'ticket_recalled';
+  const again = update?.type === 'ticket_recalled' && update.code === ticket.code;
   if (ticket.status === 'called' && (before.status !== 'called' || again)) alertHolder();
   paint();
-  if (update && ticket.status === 'waiting') refreshSoon();
-}
-
-/** The wait is not part of the events. Spread over some seconds, because everybody behind a call learns of it at once. */
-function refreshSoon() {
-  asking ||= setTimeout(refresh, 500 + Math.random() * ASK_WITHIN);
+  if (update && ticket.status === 'transferred') refresh(); // only the ticket itself names the one that follows
 }
 
 async function refresh() {
-  asking = 0;
   try {
     changed(await ask(`/api/v1/queue/ticket/${ticket.ticket}`, { headers }), null);
     showReached(true);
@@ -60,6 +52,8 @@ function paint() {
   byId('late').hidden = ticket.status !== 'called';
   byId('cancel').hidden = !['waiting', 'called', 'held'].includes(ticket.status);
   byId('again').hidden = !['cancelled', 'no_show', 'expired'].includes(ticket.status);
+  byId('next').hidden = !ticket.next;
+  if (ticket.next) byId('next').href = data.root + ticket.next;
   paintTitle();
 }
 
@@ -80,7 +74,8 @@ function paintTitle() {
 
 function alertHolder() {
   chime();
-  navigator.vibrate?.([300, 150, 300, 150, 600]);
+  // Before the first touch a browser refuses to shake, with a complaint on its console.
+  if (navigator.userActivation?.hasBeenActive) navigator.vibrate?.([300, 150, 300, 150, 600]);
 }
 
 /** While the stream is lost (or the browser refuses its cookie) the page asks from time to time. */
@@ -108,7 +103,7 @@ async function act(event) {
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     note(refusal.message, 'error');
-    refreshSoon();
+    refresh();
   } finally {
     button.disabled = false;
   }

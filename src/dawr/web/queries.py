@@ -1,0 +1,167 @@
+"""What the pages show first, read from the floors below: cards of clinics, a ticket, the wall screen, who is signed in."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from dawr.accounts import queries as accounts
+from dawr.accounts.rules import Actor, Right
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic, Entry, named
+from dawr.platform.db import ReadTx
+from dawr.tickets import queries as tickets
+from dawr.tickets.rules import Status
+from dawr.waits import queries as waits
+from dawr.waits.rules import estimate
+
+_WAITING = """
+SELECT clinic, count(*) AS waiting FROM ticket
+WHERE facility_id = %(facility_id)s AND status = 'waiting' GROUP BY clinic
+"""
+_CALLED = """
+SELECT t.clinic, t.desk,
+       CASE WHEN t.service_day = q.service_day THEN t.code ELSE t.code || '/' || to_char(t.service_day, 'DD') END AS code
+FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
+WHERE t.facility_id = %(facility_id)s AND t.status = 'called' ORDER BY t.changed_version, t.id
+"""
+
+ClinicState = Literal["open", "paused", "closed", "full"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClinicCard:
+    """A clinic as a page shows it, in the reader's language. ``wait`` is that of whoever joins now, None if not known;
+    ``doctors`` are (short name, name)."""
+
+    clinic: str
+    name: str
+    floor: str | None
+    state: ClinicState
+    entry: Entry
+    waiting: int
+    desks: tuple[str, ...]
+    wait: Mapping[str, Any] | None = None
+    doctors: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TicketPage:
+    """``ticket`` in the shape of the API, with ``next``: the address of the ticket it was transferred to."""
+
+    ticket: Mapping[str, Any]
+    clinic: ClinicCard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffCard:
+    """Who is signed in. ``clinics`` are those whose queue this person may work, ``desk`` where they usually sit."""
+
+    name: str
+    csrf: str
+    desk: str | None
+    clinics: tuple[ClinicCard, ...]
+
+
+async def clinic_cards(here: Context, lang: str) -> list[ClinicCard]:
+    """All clinics of the facility in the order they are shown, without waits and doctors."""
+    async with here.read() as tx:
+        return await _cards(tx, here, lang)
+
+
+async def _cards(tx: ReadTx, here: Context, lang: str) -> list[ClinicCard]:
+    waiting = await _waiting(tx)
+    return [_card(tx, here, one, waiting.get(one.id, 0), lang) for one in await facilities.clinics(tx)]
+
+
+async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:
+    """One clinic with everything; ``ClinicNotFound`` if there is none of that name."""
+    async with here.read() as tx:
+        clinic = await facilities.clinic(tx, clinic_id)
+        waiting = (await _waiting(tx)).get(clinic.id, 0)
+        pace = await waits.pace_of(tx, clinic)
+        doctors = [one for one in await facilities.doctors(tx) if clinic.id in one.clinics]
+        return _card(
+            tx,
+            here,
+            clinic,
+            waiting,
+            lang,
+            wait=asdict(estimate(waiting, pace)) if pace else None,
+            doctors=tuple((one.id, named(one.name, lang)) for one in doctors),
+        )
+
+
+async def _waiting(tx: ReadTx) -> dict[str, int]:
+    return {row["clinic"]: row["waiting"] for row in await tx.rows(_WAITING)}
+
+
+def _card(tx: ReadTx, here: Context, clinic: Clinic, waiting: int, lang: str, **more: Any) -> ClinicCard:
+    return ClinicCard(
+        clinic=clinic.id,
+        name=named(clinic.name, lang),
+        floor=clinic.floor,
+        state=_state(tx, here, clinic, waiting),
+        entry=clinic.entry,
+        waiting=waiting,
+        desks=clinic.desks,
+        **more,
+    )
+
+
+def _state(tx: ReadTx, here: Context, clinic: Clinic, waiting: int) -> ClinicState:
+    if not clinic.is_open(tx.now, here.facility.zone):
+        return "closed"
+    if clinic.paused:
+        return "paused"
+    return "full" if clinic.capacity is not None and waiting >= clinic.capacity else "open"
+
+
+async def ticket_page(here: Context, ticket_id: UUID, lang: str) -> TicketPage:
+    """The ticket for whoever holds its secret; ``TicketNotFound`` when it is over for a day."""
+    async with here.read() as tx:
+        view = await tickets.seen_by(tx, here, Actor(kind="patient", ticket=ticket_id), ticket_id)
+        following = await tickets.following(tx, ticket_id) if view.ticket.status is Status.TRANSFERRED else None
+        clinic = await facilities.clinic(tx, view.ticket.clinic)
+        return TicketPage(
+            ticket=view.answer() | {"next": tickets.follow_of(here, following) if following else None},
+            clinic=_card(tx, here, clinic, 0, lang),
+        )
+
+
+async def staff(here: Context, lang: str) -> StaffCard | None:
+    """Who is signed in by the session's cookie, None if nobody is."""
+    actor = here.actor
+    if actor.kind != "staff" or actor.account_id is None or actor.session_id is None:
+        return None
+    async with here.read() as tx:
+        person = await accounts.profile(tx, here.services.keyring, actor.account_id)
+        cards = await _cards(tx, here, lang)
+    return StaffCard(
+        name=person.name,
+        csrf=accounts.csrf_token(here.services, actor.session_id),
+        desk=actor.desk,
+        clinics=tuple(one for one in cards if actor.may(Right.QUEUE, one.clinic)),
+    )
+
+
+async def board_of(here: Context, clinic_id: str) -> dict[str, Any]:
+    """A clinic's queue as ``/api/v1/queue/status`` shows it; ``ClinicNotFound``."""
+    async with here.read() as tx:
+        clinic = await facilities.clinic(tx, clinic_id)
+        return (await tickets.status(tx, here.facility, clinic)).answer()
+
+
+async def board(here: Context) -> dict[str, dict[str, Any]]:
+    """Clinic → the part of its status that a screen for all clinics shows: who is called, and how many wait."""
+    async with here.read() as tx:
+        waiting, called = await _waiting(tx), await tx.rows(_CALLED)
+        return {
+            one.id: {"called": _of(called, one.id), "counts": {"waiting": waiting.get(one.id, 0)}}
+            for one in await facilities.clinics(tx)
+        }
+
+
+def _of(called: Sequence[Mapping[str, Any]], clinic_id: str) -> list[dict[str, Any]]:
+    return [{"code": row["code"], "desk": row["desk"]} for row in called if row["clinic"] == clinic_id]
