@@ -15,6 +15,7 @@ import dawr.facilities.mount
 import dawr.realtime.mount
 import dawr.tickets.mount
 import dawr.waits.mount
+import dawr.web.mount
 from dawr.accounts import queries as accounts
 from dawr.accounts.rules import STRANGER, Actor
 from dawr.facilities import queries as facilities
@@ -40,6 +41,7 @@ MOUNTS = (
     dawr.tickets.mount.mount,
     dawr.waits.mount.mount,
     dawr.realtime.mount.mount,
+    dawr.web.mount.mount,
 )
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 _KEY = re.compile(r"^[\x21-\x7e]{16,200}$")

@@ -72,7 +72,8 @@ def main() -> None:
 
 def sentence(problem: Problem) -> str:
     """What a problem says, with its parameters, in English."""
-    return (problem.detail or problem.title).format(**problem.params)
+    detail = f": {problem.detail.format(**problem.params)}" if problem.detail else ""
+    return f"{problem.title}{detail}."
 
 
 def _end(code: int, *lines: str) -> NoReturn:

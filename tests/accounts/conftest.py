@@ -1,5 +1,6 @@
 """One cast: Ada (administrator), Rui (reception), Dana (doctor of the lab), Otto (operator), Sam (from another facility)."""
 
+import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,9 +9,9 @@ from uuid import UUID
 import httpx2
 import pytest
 
-from dawr.accounts import commands, queries
-from dawr.accounts.commands import Attempt, SignedIn
-from dawr.accounts.rules import Actor, Identity, Role, SessionKind
+from dawr.accounts import commands, passwords, queries
+from dawr.accounts.commands import Attempt, Person, Post, SignedIn
+from dawr.accounts.rules import SYSTEM, Actor, Identity, Role, SessionKind
 from dawr.platform.db import Database
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -18,6 +19,12 @@ from dawr.platform.services import Services
 from tests.conftest import PASSWORD, House, Live, found_house
 
 ADDRESS = "192.0.2.7"
+
+
+@functools.cache
+def password_hash() -> str:
+    """Made once: it is slow by design."""
+    return passwords.HASHER.hash(PASSWORD)
 
 
 @dataclass
@@ -33,18 +40,15 @@ class Staff:
     def email(self, name: str) -> str:
         return f"{name}@{self.house.facility.slug}.test"
 
-    async def hire(self, name: str, role: Role | None = None, **post: Any) -> UUID:
+    async def hire(self, name: str, role: Role | None = None, *, operator: bool = False, **post: Any) -> UUID:
         """Somebody with an account and ``PASSWORD``, and a role here."""
-        return await commands.create_staff(
-            self.services,
-            email=self.email(name),
-            name=name.title(),
-            password=PASSWORD,
-            facility_id=self.house.facility.id,
-            role=role,
-            if_missing=True,
-            **post,
-        )
+        operator = operator or role is Role.OPERATOR
+        person = Person(self.email(name), name.title(), password_hash(), operator=operator)
+        async with self.services.db.write(self.house.facility.id) as tx:
+            account_id, _ = await commands.create_account(tx, self.services.keyring, person)
+            if role not in (None, Role.OPERATOR):
+                await commands.add_membership(tx, SYSTEM, account_id, Post(role, **post))
+        return account_id
 
     async def ada(self) -> UUID:
         return await self.hire("ada", Role.ADMINISTRATOR)

@@ -35,6 +35,15 @@ async def test_even_a_session_that_claims_a_facility_is_nobody_without_a_row_the
     assert await queries.actor_in(staff.services, claimed, there) is None
 
 
+async def test_nor_with_a_row_that_is_disabled(staff: Staff) -> None:
+    """The session was read half a second before the membership was."""
+    account_id, here = await staff.dana(), staff.house.facility.id
+    async with staff.services.db.write(here) as tx:
+        await commands.change_membership(tx, SYSTEM, account_id, {"disabled": True})
+    claimed = Identity(account_id, uuid4(), SessionKind.TOKEN, False, None, (here,))
+    assert await queries.actor_in(staff.services, claimed, here) is None
+
+
 async def test_an_operator_is_one_everywhere_without_the_rights_of_staff(staff: Staff) -> None:
     await staff.hire("otto", Role.OPERATOR)
     actor = await staff.actor("otto")

@@ -91,9 +91,10 @@ async def test_a_page_closed_before_the_answer_asks_again_when_it_is_opened(
     await page.route("**/queue/enter", never_answer)
     await page.click("#join button")
     await asyncio.wait_for(asked.wait(), 10)
-    await page.unroute("**/queue/enter")
-    await page.goto(site.url + "/c/lab", wait_until="commit")
-    await page.wait_for_url(TICKET)
+    await page.close()
+    later = await page.context.new_page()
+    await later.goto(site.url + "/c/lab", wait_until="commit")
+    await later.wait_for_url(TICKET)
     assert await waiting(reception) == ["LAB-001"]
 
 

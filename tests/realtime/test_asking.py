@@ -12,10 +12,12 @@ CANARIES = ("Zaynab Canary", "+97455500199", "visitor-canary")
 
 
 @pytest.mark.parametrize(
-    "asked", [{}, {"clinic": "lab", "facility": "mmc"}, {"clinic": "lab", "ticket": "x"}, {"last_event_id": "x"}], ids=str
+    "asked",
+    [{}, {"clinic": "lab", "facility": "mmc"}, {"clinic": "lab", "ticket": "x"}, {"last_event_id": "x"}],
+    ids=str,
 )
 async def test_exactly_one_subject(base: str, asked: dict[str, str]) -> None:
-    async with connect(base, **asked) as stream:
+    async with connect(base, headers=None, method="GET", **asked) as stream:
         assert stream.status == 422
         assert (await stream.json())["code"] == "one_subject"
 

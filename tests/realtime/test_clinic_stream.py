@@ -1,5 +1,6 @@
 """A clinic's public stream: what comes first, and that every change comes once, in order, and in time."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -215,3 +216,20 @@ async def test_a_client_that_comes_after_the_pivot_sees_the_present_day(base: st
     async with connect(base, clinic="lab") as stream:
         first = await stream.one("connected")
         assert first.data["service_day"] == house.facility.service_day(house.clock.now()).isoformat()
+
+
+async def test_whoever_comes_while_the_queue_moves_sees_it_right(base: str, floor: Floor) -> None:
+    """A snapshot and the events after it fit exactly, wherever between two changes the client comes in."""
+
+    async def watch(delay: float) -> None:
+        await asyncio.sleep(delay)
+        async with proves_stream(base, "lab"):
+            await moved.wait()
+
+    moved = asyncio.Event()
+    watching = [asyncio.create_task(watch(number * 0.007)) for number in range(40)]
+    for number in range(20):
+        await floor.enter(f"person-{number}")
+        await floor.move(await floor.call(desk="1"), Verb.HOLD if number % 2 else Verb.DONE)
+    moved.set()
+    await asyncio.gather(*watching)

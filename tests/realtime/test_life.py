@@ -1,6 +1,7 @@
 """How long streams live, who is cut off, and how they end."""
 
 import asyncio
+import itertools
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from tests.conftest import House, Live, found_house
+from tests.conftest import Live, found_house
 from tests.realtime.conftest import base_of, floor_of, hub_of, process
 from tests.realtime.folding import version_of
 from tests.realtime.sse import connect
@@ -46,7 +47,7 @@ async def test_beats_and_ends_of_age(brief: Live) -> None:
     assert 0.9 < time.monotonic() - started < 2
     assert [one.name for one in beats] == ["heartbeat"] * 3
     assert all(one.id is None and one.data["at"] for one in beats)
-    gaps = [after.at - before.at for before, after in zip(beats, beats[1:], strict=False)]
+    gaps = [after.at - before.at for before, after in itertools.pairwise(beats)]
     assert all(abs(gap - BEAT) < 0.15 for gap in gaps), gaps
     assert stream.retry is not None
     assert 500 <= stream.retry <= 1000
@@ -101,10 +102,8 @@ def _flood(url: str, facility: UUID, count: int) -> None:
         )
 
 
-async def test_who_does_not_read_is_cut_off_and_nobody_waits_for_it(
-    database_url: str, tmp_path: Path
-) -> None:
-    async with process(database_url, tmp_path, heartbeat_seconds=0.2) as started:
+async def test_who_does_not_read_is_cut_off_and_nobody_waits_for_it(database_url: str, tmp_path: Path) -> None:
+    async with process(database_url, tmp_path, pace={"poll": 0.05}, heartbeat_seconds=0.2) as started:
         hub, house = hub_of(started), await found_house(started.services)
         base = base_of(started, house)
         await floor_of(started, house).enter("amina")
@@ -125,7 +124,7 @@ async def test_who_does_not_read_is_cut_off_and_nobody_waits_for_it(
 
 
 async def test_who_reads_late_gets_an_end_and_comes_back(database_url: str, tmp_path: Path) -> None:
-    async with process(database_url, tmp_path, pace={"outbox": 1000}) as started:
+    async with process(database_url, tmp_path, pace={"outbox": 1000, "poll": 0.05}) as started:
         house = await found_house(started.services)
         base = base_of(started, house)
         await floor_of(started, house).enter("amina")

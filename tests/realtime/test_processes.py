@@ -60,7 +60,9 @@ async def test_two_processes_change_one_queue_and_both_tell_the_same(
 ) -> None:
     async with proves_stream(base_of(live, house), "lab") as here:
         async with proves_stream(base_of(deaf_to_polls, house), "lab") as there:
-            await asyncio.gather(*(_come_and_go(floor_of(one, house), name) for one, name in ((live, "a"), (deaf_to_polls, "b"))))
+            await asyncio.gather(
+                *(_come_and_go(floor_of(one, house), name) for one, name in ((live, "a"), (deaf_to_polls, "b")))
+            )
     assert len(here) == 20
     assert [(one.id, one.data) for one in here] == [(one.id, one.data) for one in there]
 

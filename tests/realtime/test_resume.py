@@ -35,9 +35,7 @@ async def _resumed(stream: Stream, last: Event) -> None:
 
 
 @pytest.mark.parametrize("watched", [True, False], ids=["from memory", "from the log"])
-async def test_what_was_missed_comes_once_after_a_cut_at_every_position(
-    base: str, floor: Floor, watched: bool
-) -> None:
+async def test_what_was_missed_comes_once_after_a_cut_at_every_position(base: str, floor: Floor, watched: bool) -> None:
     async with _watching(base, watched):
         heard = await _heard(base, floor)
         for cut, last in enumerate(heard):

@@ -150,7 +150,12 @@ async def test_nobody_else_may(live: Live, base: str, house: House, floor: Floor
     ticket, other = await floor.enter("amina"), await floor.enter("noor")
     elsewhere = await found_house(live.services)
     foreign = await Floor(elsewhere).enter("sam")
-    refused = [({}, 401), ({"Ticket-Secret": "x" * 43}, 401), (_secret(house, other), 404), (_secret(elsewhere, foreign), 404)]
+    refused = [
+        ({}, 401),
+        ({"Ticket-Secret": "x" * 43}, 401),
+        (_secret(house, other), 404),
+        (_secret(elsewhere, foreign), 404),
+    ]
     for headers, status in refused:
         async with connect(base, ticket=str(ticket.id), headers=headers) as stream:
             assert stream.status == status, headers

@@ -10,7 +10,7 @@ import pytest
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Facility
 from dawr.tickets import jobs, queries
-from dawr.tickets.rules import Priority, Status, Verb, WrongState
+from dawr.tickets.rules import Priority, Status, Ticket, Verb, WrongState
 from tests.conftest import House
 from tests.tickets.conftest import Floor
 
@@ -48,7 +48,7 @@ async def test_a_minute_before_the_numbers_go_on_and_at_the_minute_they_begin(fl
 
 async def test_people_coming_over_the_turn_at_once_share_no_number(floor: Floor, pivot: datetime) -> None:
     floor.set_clock(pivot - timedelta(milliseconds=30))
-    tickets = []
+    tickets: list[Ticket] = []
     while not tickets or tickets[-1].service_day < floor.house.facility.service_day(pivot):
         users = [f"{len(tickets)}-{n}" for n in range(5)]
         tickets += sorted(await asyncio.gather(*map(floor.enter, users)), key=lambda one: one.entered_at)
@@ -194,7 +194,7 @@ async def test_expired_while_somebody_finishes_is_one_of_both(floor: Floor, hous
 
 
 async def test_a_clock_set_back_over_the_turn_gives_no_number_twice(floor: Floor, pivot: datetime) -> None:
-    tickets = []
+    tickets: list[Ticket] = []
     for minutes in (-2, 2, -2, 2, -2000, 2):
         floor.set_clock(pivot + minutes * MINUTE)
         tickets.append(await floor.enter(f"person-{len(tickets)}"))

@@ -83,7 +83,7 @@ def _secure_function(name: str) -> Iterable[str]:
 
 def statements() -> list[str]:
     """The whole schema as it stands in the code, in an order in which it can be run on an empty database."""
-    dialect = postgresql()
+    dialect = postgresql()  # type: ignore[no-untyped-call]
     out = [f"CREATE SCHEMA {DIRECTORY}", f"GRANT USAGE ON SCHEMA {DIRECTORY} TO {APP_ROLE}"]
     for table in metadata.sorted_tables:
         out.append(str(CreateTable(table).compile(dialect=dialect)).strip())

@@ -88,7 +88,7 @@ class Hub:
             raise TooManyStreams(retry_after=COME_BACK_AFTER)
         now = asyncio.get_running_loop().time()
         age = self.pace.stream + random.uniform(-self.pace.jitter, self.pace.jitter)  # noqa: S311
-        outlet = Outlet(send, ends_at=now + age, beat_at=now + self.pace.heartbeat)
+        outlet = Outlet(send, room=self.pace.outbox, ends_at=now + age, beat_at=now + self.pace.heartbeat)
         self._outlets.add(outlet)
         self._addresses[address] += 1
         self._services.metrics.streams_open.set(len(self._outlets))
@@ -153,4 +153,4 @@ class Hub:
         elif now >= outlet.beat_at:
             # After a pause of the whole process the beats that were due are not made up for.
             outlet.beat_at = max(outlet.beat_at + self.pace.heartbeat, now + self.pace.heartbeat / 2)
-            outlet.beat(chunk, room=self.pace.outbox)
+            outlet.beat(chunk)

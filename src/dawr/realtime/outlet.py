@@ -20,6 +20,7 @@ class Outlet:
     __slots__ = (
         "_busy",
         "_ending",
+        "_room",
         "_send",
         "_sender",
         "_serving",
@@ -31,9 +32,10 @@ class Outlet:
         "missed",
     )
 
-    def __init__(self, send: Send, *, ends_at: float, beat_at: float) -> None:
-        """``ends_at`` and ``beat_at`` (the loop's time) are the hub's. What is pushed waits until ``serve`` is called."""
+    def __init__(self, send: Send, *, room: int, ends_at: float, beat_at: float) -> None:
+        """``room`` in bytes; ``ends_at`` and ``beat_at`` (the loop's time) are the hub's. Nothing is sent before ``serve``."""
         self._send = send
+        self._room = room
         self._waiting: list[bytes] = []
         self._size = 0
         self._busy = True
@@ -53,11 +55,11 @@ class Outlet:
         """What the client must get however much it is: the snapshot, or all it has missed."""
         self._waiting.append(chunk)
 
-    def push(self, chunk: bytes, *, room: int) -> None:
-        """Sends it after what waits already; where that is more than ``room`` bytes, the stream is to end instead."""
+    def push(self, chunk: bytes) -> None:
+        """Sends it after what waits already; where that is more than it has ``room`` for, the stream is to end instead."""
         if self.over:
             return
-        if self._size > room:
+        if self._size > self._room:
             self._waiting.clear()
             self._ending = True
             return
@@ -67,17 +69,17 @@ class Outlet:
             self._busy = True
             self._sender = asyncio.create_task(self._drain())
 
-    def beat(self, chunk: bytes, *, room: int) -> None:
-        """A heartbeat; gives up who has not taken the ones before."""
+    def beat(self, chunk: bytes) -> None:
+        """A heartbeat, where nothing else waits; gives up who has taken nothing since several of them."""
         self.missed = self.missed + 1 if self._busy else 0
         if self.missed > STALLED_BEATS:
             self._give_up()
-        else:
-            self.push(chunk, room=room)
+        elif not self._waiting:
+            self.push(chunk)
 
     def end(self, last: bytes) -> None:
         """Sends this and closes the response."""
-        self.push(last, room=self._size)
+        self.push(last)
         self._ending = True
 
     def _give_up(self) -> None:

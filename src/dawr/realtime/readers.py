@@ -105,11 +105,8 @@ class Reader:
         if first:
             self.outlet.first(chunk)
         else:
-            self.push(chunk)
+            self.outlet.push(chunk)
         return 1
-
-    def push(self, chunk: bytes) -> None:
-        self.outlet.push(chunk, room=self.pace.outbox)
 
 
 class ClinicReader(Reader):
@@ -134,7 +131,7 @@ class ClinicReader(Reader):
             return 0
         part = batch.part(version)
         if part.entries:
-            self.push(batch.chunk(version))
+            self.outlet.push(batch.chunk(version))
             self.versions[self.clinic] = part.entries[-1].version
         return len(part.entries) + (self.show("reset", news) if part.upset else 0)
 
@@ -162,7 +159,7 @@ class FacilityReader(Reader):
             for entry in part.entries:
                 self.versions[clinic] = entry.version
                 data = orjson.dumps({"clinic": clinic, **(entry.update or {})})
-                self.push(frame("queue_update", data, news.place.cursor(self.versions)))
+                self.outlet.push(frame("queue_update", data, news.place.cursor(self.versions)))
             sent += len(part.entries)
             upset = upset or part.upset
         return sent + (self.show("reset", news) if upset else 0)
@@ -211,7 +208,7 @@ class TicketReader(Reader):
 
     def _send(self, place: Place, entry: Entry, live: dict[str, Any]) -> None:
         data = orjson.dumps({**(entry.update or {}), **live})
-        self.push(frame("queue_update", data, place.cursor({self.clinic: entry.version})))
+        self.outlet.push(frame("queue_update", data, place.cursor({self.clinic: entry.version})))
 
     def _live(self, news: News) -> dict[str, Any]:
         answer = news.tickets[self.ticket]

@@ -92,7 +92,8 @@ class Bell:
         """Tries twice: the first attempt finds out that an idle connection was cut. What fails then is left to the poll."""
         for attempt in range(ATTEMPTS):
             try:
-                return await self._notify(streams)
+                await self._notify(streams)
+                return
             except (psycopg.Error, OSError) as error:
                 await self._hang_up()
                 if attempt == ATTEMPTS - 1:

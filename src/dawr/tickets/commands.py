@@ -34,6 +34,8 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
         raise PriorityNotAllowed
     clinic.require_doctor(arrival.doctor)
     queue = await store.lock_queue(tx, facility, clinic)
+    # Read again under the lock: whoever archives a clinic holds it until nobody can come any more.
+    clinic = await facilities.clinic(tx, clinic.id)
     if arrival.personal.person:
         present = await store.active_of(tx, clinic.id, arrival.personal.person)
         if present:

@@ -15,9 +15,7 @@ from starlette.types import Message, Scope
 from dawr.web.render import root_of
 
 # What tells the API who asks and from where; everything else belongs to the form itself.
-_PASSED_ON = frozenset(
-    {b"host", b"origin", b"sec-fetch-site", b"user-agent", b"x-facility", b"x-forwarded-for", b"x-forwarded-proto"}
-)
+_PASSED_ON = frozenset({b"host", b"origin", b"sec-fetch-site", b"user-agent", b"x-forwarded-for", b"x-forwarded-proto"})
 
 
 @dataclass(slots=True)

@@ -59,7 +59,6 @@ class StaffCard:
     """Who is signed in. ``clinics`` are those whose queue this person may work, ``desk`` where they usually sit."""
 
     name: str
-    csrf: str
     desk: str | None
     clinics: tuple[ClinicCard, ...]
 
@@ -133,14 +132,13 @@ async def ticket_page(here: Context, ticket_id: UUID, lang: str) -> TicketPage:
 async def staff(here: Context, lang: str) -> StaffCard | None:
     """Who is signed in by the session's cookie, None if nobody is."""
     actor = here.actor
-    if actor.kind != "staff" or actor.account_id is None or actor.session_id is None:
+    if actor.kind != "staff" or actor.account_id is None:
         return None
     async with here.read() as tx:
         person = await accounts.profile(tx, here.services.keyring, actor.account_id)
         cards = await _cards(tx, here, lang)
     return StaffCard(
         name=person.name,
-        csrf=accounts.csrf_token(here.services, actor.session_id),
         desk=actor.desk,
         clinics=tuple(one for one in cards if actor.may(Right.QUEUE, one.clinic)),
     )

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from dawr.accounts import queries as accounts
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import named
 from dawr.platform.http.context import context
@@ -42,7 +43,8 @@ def environment(lang: str) -> Environment:
 
 def root_of(request: Request) -> str:
     """The prefix of every link: ``""``, or ``/f/city`` in a facility named by the address."""
-    root: str = request.scope.get("root_path", "")
+    # Inside a mounted app ``root_path`` is that app's own.
+    root: str = request.scope.get("app_root_path", request.scope.get("root_path", ""))
     return root.rstrip("/")
 
 
@@ -108,7 +110,14 @@ class Page:
 
     def script_data(self, texts: Texts, **more: Any) -> dict[str, Any]:
         """What every script of ours reads from the page's data block; the common part and its own."""
-        return {"root": self.root, "lang": self.lang, "texts": self.voice.common_texts() | texts, **more}
+        common = {"root": self.root, "lang": self.lang, "csrf": self.csrf}
+        return common | {"texts": self.voice.common_texts() | texts, **more}
+
+    @property
+    def csrf(self) -> str | None:
+        """What proves that a change comes from this page, where somebody is signed in."""
+        session_id = self.here.actor.session_id
+        return accounts.csrf_token(self.here.services, session_id) if session_id else None
 
     def _common(self) -> dict[str, Any]:
         static = static_root_of(self.request)

@@ -22,7 +22,7 @@ async def desk(request: Request) -> Response:
         return _sign_in_page(page)
     chosen = _chosen(staff, request.query_params.get("clinic"))
     targets = await queries.clinic_cards(page.here, page.lang) if chosen else ()
-    data = page.script_data(desk_texts(page.voice), csrf=staff.csrf, clinic=chosen.clinic if chosen else None)
+    data = page.script_data(desk_texts(page.voice), clinic=chosen.clinic if chosen else None)
     response = page.render("desk.html", staff=staff, chosen=chosen, targets=targets, data=data)
     response.headers["cache-control"] = "no-store"
     return response

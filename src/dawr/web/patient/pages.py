@@ -38,7 +38,7 @@ async def join_without_script(request: Request, clinic: str) -> Response:
         raise CsrfFailed
     fields = await form_of(request)
     wish = {"clinic": clinic, "user": page.here.device} | {name: fields[name] for name in FIELDS if name in fields}
-    headers = {"idempotency-key": fields.get("key") or str(uuid4()), "accept-language": page.lang}
+    headers = _headers(page) | {"idempotency-key": fields.get("key") or str(uuid4())}
     cookies = {DEVICE_COOKIE: page.here.device}
     answer = await inside.post(request, "/api/v1/queue/enter", wish, cookies=cookies, headers=headers)
     if answer.refused or not answer.content.get("follow"):
@@ -62,11 +62,16 @@ async def act_without_script(request: Request, secret: str, verb: Literal["cance
     page = await Page.open(request)
     _, ticket_id = await tickets.by_secret(page.here.services, secret)
     body = {"ticket": str(ticket_id)}
-    headers = {"ticket-secret": secret, "accept-language": page.lang}
+    headers = _headers(page) | {"ticket-secret": secret}
     answer = await inside.post(request, f"/api/v1/queue/{verb}", body, cookies={}, headers=headers)
     if answer.refused:
         return await _ticket_page(page, secret, ticket_id, answer)
     return page.redirect(f"/t/{secret}")
+
+
+def _headers(page: Page) -> dict[str, str]:
+    """A form asks without the session of whoever is signed in, so the facility that gave is named."""
+    return {"accept-language": page.lang, "x-facility": page.here.facility.slug}
 
 
 async def _join_page(page: Page, clinic: str, fields: dict[str, str], answer: Answer | None = None) -> Response:

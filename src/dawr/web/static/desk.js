@@ -1,6 +1,7 @@
 // The desk: one queue, worked with one click or one key a step. What is shown always comes from the server.
 import { Refusal, ask, byId, data, make, memory, pause, post, say, texts } from './page.js';
 import { fill } from './words.js';
+import { foldQueue } from './fold.js';
 import { live } from './live.js';
 import { ageOf, paintLists, refreshAges } from './desk_lists.js';
 import { listenToKeys } from './desk_keys.js';
@@ -180,7 +181,7 @@ function start() {
   }
   listenToKeys({ callNext, undo, onCurrent });
   live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}`, {
-    fold: (state) => state,
+    fold: foldQueue,
     changed: refresh,
     connection: (up) => {
       byId('offline').hidden = up;

@@ -80,7 +80,7 @@ class Connection {
 }
 
 /**
- * Follows `url` until the page goes.
+ * Follows `url` until the page goes. All pages that follow the same address must fold alike: they share the state.
  * - `fold(state, update)` answers the state after a `queue_update`; it must not change the one it was given;
  * - `changed(state, update)` is called after each change, `update` null for a snapshot;
  * - `connection(up)` is called when the connection is lost or back.

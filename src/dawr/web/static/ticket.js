@@ -118,12 +118,14 @@ function note(text, kind) {
 
 for (const form of document.querySelectorAll('form[data-verb]')) form.addEventListener('submit', act);
 
-byId('sound')?.addEventListener('click', async () => {
-  byId('sound').hidden = await allowSound();
-  chime();
-});
-// Any touch of the page allows the sound that may be needed later.
-addEventListener('pointerdown', allowSound, { once: true });
+/** Browsers sound only for who has touched the page; until then a button asks for that. */
+async function offerSound() {
+  byId('sound').hidden = !LIVE.includes(ticket.status) || (await allowSound());
+}
+
+byId('sound').hidden = !LIVE.includes(ticket.status);
+byId('sound').addEventListener('click', () => offerSound().then(chime));
+addEventListener('click', offerSound, { once: true });
 
 paint();
 if (ticket.status === 'called') alertHolder();

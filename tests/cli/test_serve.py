@@ -1,0 +1,164 @@
+"""``dawr serve``: it comes up, serves, stops in order and finds everything again."""
+
+import datetime
+import signal
+import socket
+import ssl
+import threading
+from pathlib import Path
+
+import httpx2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from dawr.platform.embedded_postgres_home import running_url
+from tests.cli.conftest import Starter, post
+from tests.conftest import new_database
+
+ENTER = "/api/v1/queue/enter"
+
+
+def test_it_serves_the_demonstration_and_goes_on_after_a_restart(start: Starter) -> None:
+    first = start("serve", "--demo", "--port", "0", "--data", "data")
+    url = first.url()
+    assert any("mmc, city" in line for line in first.said)
+    assert any("password, shown this once" in line for line in first.said)
+    assert httpx2.get(f"{url}/api/v1/health/ready").json()["status"] == "healthy"
+    assert post(url, ENTER, clinic="lab", user="TEST_1").json()["number"] == 1
+    assert first.stop(signal.SIGINT)[0] == 0
+    assert running_url(start.folder / "data" / "postgres") is None
+
+    second = start("serve", "--demo", "--port", "0", "--data", "data")
+    assert post(second.url(), ENTER, clinic="lab", user="TEST_2").json()["number"] == 2
+    assert not any("password" in line for line in second.said)
+
+
+def test_an_open_stream_does_not_keep_it_from_stopping(start: Starter) -> None:
+    running = start("serve", "--demo", "--port", "0", "--data", "data")
+    url = running.url()
+    connected, ended = threading.Event(), threading.Event()
+
+    def follow() -> None:
+        with httpx2.stream("GET", f"{url}/api/v1/events/stream?clinic=lab", timeout=30) as answer:
+            for line in answer.iter_lines():
+                if line == "event: connected":
+                    connected.set()
+        ended.set()
+
+    reader = threading.Thread(target=follow)
+    reader.start()
+    assert connected.wait(20)
+    code, seconds = running.stop()
+    reader.join(5)
+    assert (code, ended.is_set()) == (0, True)
+    assert seconds < 5
+
+
+def test_two_run_side_by_side(start: Starter) -> None:
+    urls = {start("serve", "--demo", "--port", "0", "--data", name).url() for name in ("one", "other")}
+    assert len(urls) == 2
+    assert [post(url, ENTER, clinic="lab", user="TEST_1").json()["number"] for url in urls] == [1, 1]
+
+
+def test_a_second_one_on_the_same_folder_is_refused(start: Starter) -> None:
+    start("serve", "--port", "0", "--data", "data").url()
+    second = start("serve", "--port", "0", "--data", "data")
+    assert second.process.wait(30) == 1
+    assert "is in use by another program" in start.errors()
+
+
+def test_an_empty_installation_says_what_to_do_next(start: Starter) -> None:
+    running = start("serve", "--port", "0", "--data", "data")
+    running.url()
+    assert any("dawr admin facility create" in line for line in running.said)
+    assert any("dawr admin create" in line for line in running.said)
+
+
+def test_a_port_that_is_taken_is_told_before_anything_is_made(start: Starter) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        running = start("serve", "--port", str(port), "--data", "data")
+        assert running.process.wait(30) == 1
+    assert start.errors() == (
+        f"dawr: Port {port} on 127.0.0.1 is taken by another program. Choose another one with --port.\n"
+    )
+    assert not (start.folder / "data").exists()
+
+
+def test_mistakes_in_the_settings_are_told_one_a_line(start: Starter) -> None:
+    running = start("serve", "--data", "data", DAWR_LOG_LEVEL="loud", DAWR_WORKER="maybe", DAWR_PORTS="1")
+    assert running.process.wait(30) == 2
+    lines = start.errors().splitlines()
+    assert [line.split(":")[1].strip() for line in lines] == ["DAWR_LOG_LEVEL", "DAWR_WORKER"]
+
+
+def test_it_uses_the_server_it_is_given(start: Starter, server_url: str) -> None:
+    url = new_database(server_url)
+    empty = url.rpartition("/")[0] + "/postgres"
+    running = start("serve", "--demo", "--port", "0", "--data", "data", DATABASE_URL=empty)
+    assert post(running.url(), ENTER, clinic="lab", user="TEST_1").status_code == 201
+    assert not (start.folder / "data" / "postgres").exists()
+
+
+def test_a_server_out_of_reach_is_a_sentence(start: Starter) -> None:
+    running = start("serve", "--port", "0", "--data", "data", DATABASE_URL="postgresql://dawr@127.0.0.1:1/dawr")
+    assert running.process.wait(30) == 1
+    assert start.errors().startswith("dawr: the database is out of reach")
+
+
+def certificate(folder: Path, name: str) -> tuple[Path, Path]:
+    """A certificate of its own for localhost, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    none = serialization.NoEncryption()
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, none))
+    return paths
+
+
+def test_it_speaks_tls_without_a_proxy(start: Starter) -> None:
+    own, key = certificate(start.folder, "own")
+    running = start(
+        "serve", "--host", "localhost", "--port", "0", "--data", "data",
+        DAWR_TLS_CERTIFICATE=str(own), DAWR_TLS_KEY=str(key),
+    )  # fmt: skip
+    url = running.url()
+    assert url.startswith("https://localhost:")
+    trusting = ssl.create_default_context(cafile=str(own))
+    assert httpx2.get(f"{url}/api/v1/health/live", verify=trusting).status_code == 200
+
+
+def test_a_key_of_another_certificate_is_a_sentence(start: Starter) -> None:
+    own, _ = certificate(start.folder, "own")
+    _, other = certificate(start.folder, "other")
+    running = start("serve", "--port", "0", DAWR_TLS_CERTIFICATE=str(own), DAWR_TLS_KEY=str(other))
+    assert running.process.wait(30) == 1
+    assert "do not make a pair" in start.errors()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_can_be_stopped_while_it_starts(start: Starter, number: signal.Signals) -> None:
+    running = start("serve", "--port", "0", "--data", "data")
+    log = start.folder / "data" / "postgres" / "postgresql.log"
+    while not log.exists():
+        assert running.process.poll() is None
+    code, seconds = running.stop(number)
+    assert code in (0, 130, 143, -signal.SIGTERM)
+    assert seconds < 8
+    assert running_url(start.folder / "data" / "postgres") is None
