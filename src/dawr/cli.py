@@ -31,7 +31,7 @@ from dawr.platform.ids import new_id
 from dawr.platform.migrate import MigrationError, freeze, migrate
 from dawr.platform.services import Services
 from dawr.realtime.mount import announcing
-from dawr.server import CannotServe, any_database, furnish_demo, leaving_in_order, serve
+from dawr.server import CannotServe, any_database, direct_url, furnish_demo, leaving_in_order, serve
 from dawr.worker import run_worker
 
 T = TypeVar("T")
@@ -118,6 +118,7 @@ def worker_command(data: DataOption = None) -> None:
     """Run background work alone, beside servers that have DAWR_WORKER=off."""
     settings = settings_of(data_dir=data)
     with leaving_in_order(), any_database(settings) as found:
+        migrate(direct_url(found))
         services = build_services(found)
         # What the slices add to each other's work they add when they are mounted.
         create_app(services)
@@ -142,7 +143,7 @@ def migrate_command(data: DataOption = None) -> None:
     """Bring the database to this release's schema. Safe to run twice, and from several machines at once."""
     settings = settings_of(quiet=True, data_dir=data)
     with leaving_in_order(), any_database(settings) as found:
-        applied = migrate(found.database_direct_url or found.database_url or "")
+        applied = migrate(direct_url(found))
     say(f"Applied: {', '.join(applied)}" if applied else "Nothing to do.")
 
 
@@ -310,7 +311,7 @@ def _with_services(work: Callable[[Services], Awaitable[T]], *, data: Path | Non
     """Does something on the installation's database, migrated, whether or not a server is running."""
     settings = settings_of(quiet=True, data_dir=data)
     with leaving_in_order(), any_database(settings) as found:
-        migrate(found.database_direct_url or found.database_url or "")
+        migrate(direct_url(found))
         return asyncio.run(_opened(found, work))
 
 

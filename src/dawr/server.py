@@ -46,8 +46,9 @@ class CannotServe(Exception):
 
 def serve(settings: Settings, say: Say) -> None:
     """Serves until a signal says stop. What forbids to start is ``CannotServe`` or the database's own error."""
+    _check_tls(settings)
     with listening(settings.host, settings.port) as sockets, leaving_in_order(), own_database(settings) as found:
-        migrate(found.database_direct_url or found.database_url or "")
+        migrate(direct_url(found))
         services = build_services(found)
         app = create_app(services)
         app.state.lifespans += [lambda: _furnished(services, say)]
@@ -105,7 +106,7 @@ def _give_up() -> None:
 
 def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
     proxies = [str(network) for network in settings.trusted_proxies]
-    config = uvicorn.Config(
+    return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
@@ -121,12 +122,15 @@ def _config(app: FastAPI, settings: Settings) -> uvicorn.Config:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
+
+
+def _check_tls(settings: Settings) -> None:
+    if settings.tls_certificate is None:
+        return
     try:
-        config.load()
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_certificate, settings.tls_key)
     except ssl.SSLError as error:
-        reason = f"DAWR_TLS_CERTIFICATE and DAWR_TLS_KEY do not make a pair ({error.reason or 'not PEM'})."
-        raise CannotServe(reason) from error
-    return config
+        raise CannotServe("DAWR_TLS_CERTIFICATE and DAWR_TLS_KEY do not make a pair of PEM files.") from error
 
 
 def _ready(settings: Settings, port: int, say: Say) -> None:
@@ -173,6 +177,12 @@ def any_database(settings: Settings) -> Iterator[Settings]:
     url = None if settings.database_url else running_url(settings.data_dir / "postgres")
     with own_database(settings.model_copy(update={"database_url": url}) if url else settings) as found:
         yield found
+
+
+def direct_url(settings: Settings) -> str:
+    """The database past any pooler."""
+    assert settings.database_url is not None
+    return settings.database_direct_url or settings.database_url
 
 
 @contextmanager

@@ -26,7 +26,9 @@ def can_sign_in(dawr: Dawr, password: str, email: str = "ada@clinic.example") ->
         services = build_services(settings)
         await services.db.open()
         try:
-            await sign_in(services, Attempt(email=email, password=password, address="192.0.2.1", kind=SessionKind.TOKEN))
+            await sign_in(
+                services, Attempt(email=email, password=password, address="192.0.2.1", kind=SessionKind.TOKEN)
+            )
         except WrongCredentials:
             return False
         finally:

@@ -5,6 +5,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from pathlib import Path
 
 import httpx2
@@ -158,6 +159,7 @@ def test_it_can_be_stopped_while_it_starts(start: Starter, number: signal.Signal
     log = start.folder / "data" / "postgres" / "postgresql.log"
     while not log.exists():
         assert running.process.poll() is None
+        time.sleep(0.01)
     code, seconds = running.stop(number)
     assert code in (0, 130, 143, -signal.SIGTERM)
     assert seconds < 8

@@ -9,7 +9,7 @@ from playwright.async_api import Route, expect
 
 from dawr.facilities.commands import close_clinic, pause_clinic
 from dawr.facilities.rules import Entry
-from tests.pages.conftest import Command, Site, enter
+from tests.pages.conftest import Command, Site, enter, sign_in
 
 TICKET = re.compile(r"/t/[\w-]+$")
 
@@ -153,6 +153,23 @@ async def test_a_ticket_can_name_a_doctor(site: Site, reception: httpx2.AsyncCli
     await page.wait_for_url(TICKET)
     listed = (await reception.get("/api/v1/queue/tickets", params={"clinic": "lab"})).json()["items"]
     assert listed[0]["doctor"] == "dana"
+
+
+@pytest.mark.parametrize("script", [True, False])
+async def test_staff_can_join_from_the_browser_they_work_in(
+    site: Site, reception: httpx2.AsyncClient, script: bool
+) -> None:
+    page = await site.visit("/desk", java_script_enabled=script)
+    await sign_in(page, await site.hire())
+    await expect(page.locator(".who")).to_be_visible()
+    # Without the facility in the address, it is the one they work in.
+    await page.goto(site.live.url + "/c/lab")
+    await page.click("#join button")
+    await page.wait_for_url(TICKET)
+    await page.click("#cancel summary")
+    await page.click("#cancel button")
+    await expect(page.locator("#headline")).to_have_text("This ticket is cancelled")
+    assert await waiting(reception) == []
 
 
 async def test_another_sites_form_cannot_join(live_form: httpx2.AsyncClient) -> None:
