@@ -132,10 +132,11 @@ async def _resolve(request: Request) -> Context:
 
 
 async def _facility(services: Services, request: Request, identity: accounts.Identity | None) -> Facility:
-    in_path, in_header = request.scope.get("facility_slug"), request.headers.get("x-facility")
-    if in_path and in_header and in_path != in_header:
+    in_path = request.scope.get("facility_slug")
+    named = {one for one in (in_path, *request.headers.getlist("x-facility")) if one}
+    if len(named) > 1:
         raise FacilitiesDisagree
-    slug = in_path or in_header
+    slug = next(iter(named), None)
     home = identity.home if identity else None
     found = (
         await facilities.locate(services, slug=slug) if slug or not home else await facilities.locate(services, id=home)

@@ -48,8 +48,10 @@ app = typer.Typer(
 )
 admin = typer.Typer(help="Accounts and facilities, for whoever runs the installation.", no_args_is_help=True)
 facility = typer.Typer(help="Facilities.", no_args_is_help=True)
+keys = typer.Typer(help="The installation's keys. Servers read them when they start.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
 admin.add_typer(facility, name="facility")
+admin.add_typer(keys, name="keys")
 
 _SENTENCES = (CannotServe, EmbeddedPostgresError, MigrationError, KeyringError)
 
@@ -88,11 +90,12 @@ def say(line: str) -> None:
 
 def settings_of(*, quiet: bool = False, **given: Any) -> Settings:
     """The checked settings, after which the log is as they say. ``quiet``: only what goes wrong, for short commands."""
-    found, notes = read_settings(given=given)
-    logging.configure("warning" if quiet and found.log_level == "info" else found.log_level, json=found.log_json)
+    settings, notes = read_settings(given=given)
+    level = "warning" if quiet and settings.log_level == "info" else settings.log_level
+    logging.configure(level, json=settings.log_json)
     for note in notes:
         print(f"dawr: {note}", file=sys.stderr)
-    return found
+    return settings
 
 
 @app.callback(invoke_without_command=True)
@@ -189,6 +192,7 @@ def freeze_command(name: str) -> None:
 
 @admin.command("create")
 def admin_create(
+    *,
     email: EmailOption,
     name: Annotated[str, typer.Option(help="How they are called.")],
     role: Annotated[
@@ -256,6 +260,7 @@ def _lock(email: str, data: Path | None, *, disabled: bool) -> None:
 
 @facility.command("create")
 def facility_create(
+    *,
     slug: Annotated[str, typer.Option(help="Its short name in addresses: letters, digits, hyphens.")],
     name: Annotated[str, typer.Option(help="Its name.")],
     zone: Annotated[str, typer.Option(help="Its time zone, such as Asia/Qatar.")],
@@ -285,6 +290,51 @@ def facility_list(data: DataOption = None) -> None:
             say(f"{one.slug}")
 
     _with_services(work, data=data)
+
+
+@keys.command("list")
+def keys_list(data: DataOption = None) -> None:
+    """List the keys' numbers and when they were made, never the keys."""
+    keyring = _keyring(settings_of(quiet=True, data_dir=data))
+    for number in keyring.key_ids:
+        mark = "  seals what is written now" if number == keyring.primary_id else ""
+        say(f"{number}  {keyring.created(number):%Y-%m-%d}{mark}")
+
+
+@keys.command("add")
+def keys_add(data: DataOption = None) -> None:
+    """Add a key that nothing is sealed with yet: the first step where several servers share a database."""
+    _change_keys(data, Keyring.add)
+
+
+@keys.command("promote")
+def keys_promote(number: int, data: DataOption = None) -> None:
+    """Seal with this key from now on: the second step, once every server knows it."""
+    _change_keys(data, lambda keyring: keyring.promote(number))
+
+
+@keys.command("rotate")
+def keys_rotate(data: DataOption = None) -> None:
+    """Add a key and seal with it from now on: both steps at once, for a single server."""
+    _change_keys(data, Keyring.rotate)
+
+
+def _keyring(settings: Settings) -> Keyring:
+    if settings.keys:
+        return Keyring.from_setting(settings.keys.get_secret_value())
+    return Keyring.load_or_create(settings.keys_file)
+
+
+def _change_keys(data: Path | None, change: Callable[[Keyring], Keyring]) -> None:
+    settings = settings_of(quiet=True, data_dir=data)
+    changed = change(_keyring(settings))
+    if settings.keys:
+        say(f"DAWR_KEYS={changed.to_setting()}")
+    else:
+        changed.save(settings.keys_file)
+        say(
+            f"Written to {settings.keys_file}. Start the servers again, and keep a copy apart from the database's backup."
+        )
 
 
 def _clock(text: str) -> time:

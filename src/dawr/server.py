@@ -57,12 +57,18 @@ def serve(settings: Settings, say: Say) -> None:
         if not settings.rate_limits:
             log.warning("rate_limits_off", reason="DAWR_RATE_LIMITS; for tests and benchmarks only")
         server = Server(_config(app, settings), app=app, on_ready=lambda port: _ready(settings, port, say))
-        server.run(sockets=sockets)
+        _run(server, sockets)
         # From here on only the end is left, and a second signal would but cut it short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if not server.started:
-        raise CannotServe("Dawr could not start; the lines above say why.")
+
+
+def _run(server: "Server", sockets: list[socket.socket]) -> None:
+    try:
+        server.run(sockets=sockets)
+    except SystemExit as error:
+        # Uvicorn's way of saying that the app did not start, after it has logged the reason.
+        raise CannotServe("Dawr could not start; the log above says why.") from error
 
 
 class Server(uvicorn.Server):

@@ -7,7 +7,7 @@ import pytest
 
 from dawr.accounts import commands, tokens
 from dawr.accounts.commands import SignedIn
-from dawr.accounts.rules import SESSION_LIFETIME, SessionKind
+from dawr.accounts.rules import SESSION_LIFETIME, SYSTEM, SessionKind
 from dawr.platform.errors import Unauthenticated
 from tests.accounts.conftest import Staff, by_token
 
@@ -99,6 +99,15 @@ async def test_even_one_in_use_does_not_live_for_ever(staff: Staff, signed_in: S
 
 async def test_a_disabled_account_cannot_refresh(staff: Staff, signed_in: SignedIn) -> None:
     await commands.disable(staff.services, email=staff.email("ada"))
+    with pytest.raises(Unauthenticated):
+        await refreshed(staff, signed_in.secret)
+
+
+async def test_nor_can_who_works_nowhere_any_more(staff: Staff) -> None:
+    account_id = await staff.dana()
+    signed_in = await staff.sign_in("dana")
+    async with staff.services.db.write(staff.house.facility.id) as tx:
+        await commands.change_membership(tx, SYSTEM, account_id, {"disabled": True})
     with pytest.raises(Unauthenticated):
         await refreshed(staff, signed_in.secret)
 

@@ -10,6 +10,7 @@ from dawr.accounts.commands import Attempt, sign_in
 from dawr.accounts.rules import SessionKind, WrongCredentials
 from dawr.app import build_services
 from dawr.platform.config import Settings
+from dawr.platform.crypto import Keyring
 from tests.cli.conftest import Dawr
 
 PASSWORD = "a long enough passphrase"
@@ -136,3 +137,24 @@ def test_an_unknown_setting_is_mentioned_and_nothing_more(dawr: Dawr) -> None:
 
 def test_it_tells_its_version(dawr: Dawr) -> None:
     assert dawr("--version").output.startswith("dawr 0.")
+
+
+def test_keys_are_rotated_in_their_file(dawr: Dawr) -> None:
+    file = Path(dawr.environment["DAWR_DATA_DIR"]) / "keys.json"
+    assert dawr("admin", "keys", "list").output.startswith("1  2")
+    before = Keyring.from_json(file.read_text())
+    sealed = before.seal("Amina", facility="clinic", where="ticket.name.1")
+    assert dawr("admin", "keys", "rotate").code == 0
+    after = Keyring.from_json(file.read_text())
+    assert (after.key_ids, after.primary_id) == ((1, 2), 2)
+    assert after.open(sealed, facility="clinic", where="ticket.name.1") == "Amina"
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_of_a_setting_are_handed_out_in_two_steps(dawr: Dawr) -> None:
+    setting = Keyring.generate().to_setting()
+    added = dawr("admin", "keys", "add", DAWR_KEYS=setting).output.strip().removeprefix("DAWR_KEYS=")
+    assert (Keyring.from_setting(added).key_ids, Keyring.from_setting(added).primary_id) == ((1, 2), 1)
+    promoted = dawr("admin", "keys", "promote", "2", DAWR_KEYS=added).output.strip().removeprefix("DAWR_KEYS=")
+    assert Keyring.from_setting(promoted).primary_id == 2
+    assert dawr("admin", "keys", "promote", "9", DAWR_KEYS=added).errors.startswith("dawr: key 9")

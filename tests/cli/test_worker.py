@@ -22,8 +22,8 @@ def test_it_runs_the_jobs_and_stops_when_told(start: Starter, server_url: str) -
     running.read_until("Background work is running")
     with psycopg.connect(url, autocommit=True) as connection:
         end = time.monotonic() + 30
-        while not connection.execute("SELECT FROM job_tick WHERE name = 'heartbeat'").fetchone():
-            assert time.monotonic() < end
+        while not connection.execute("SELECT 1 FROM job_tick WHERE name = 'heartbeat'").fetchone():
+            assert time.monotonic() < end, start.errors()
             time.sleep(0.1)
     code, seconds = running.stop()
     assert code == 0

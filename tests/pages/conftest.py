@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, ViewportSize, async_playwright, expect
 
 from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import SYSTEM, Role
@@ -25,15 +25,19 @@ QUIET = (
     "--no-first-run",
 )
 Command = Callable[..., Awaitable[object]]
-PHONE = {"width": 360, "height": 740}
-LAPTOP = {"width": 1280, "height": 800}
-WALL = {"width": 1920, "height": 1080}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+LAPTOP: ViewportSize = {"width": 1280, "height": 800}
+WALL: ViewportSize = {"width": 1920, "height": 1080}
 
 
 def chromium_path() -> str | None:
     """The browser named by the environment, else the system's, else (None) the one that playwright downloads."""
     named = os.environ.get("DAWR_TEST_CHROMIUM")
     return named or next((path for path in SYSTEM_CHROMIUM if Path(path).exists()), None)
+
+
+# Far more than a page needs, so that a busy machine is no failure.
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
@@ -55,11 +59,11 @@ class Site:
     contexts: AsyncExitStack
     faults: list[str] = field(default_factory=list)
 
-    async def phone(self, lang: str = "en", *, size: dict[str, int] = PHONE, **options: Any) -> BrowserContext:
+    async def phone(self, lang: str = "en", *, size: ViewportSize = PHONE, **options: Any) -> BrowserContext:
         """A browser of its own: cookies, storage, language."""
-        context = await self.browser.new_context(viewport=size, locale=lang, base_url=self.live.url, **options)  # type: ignore[arg-type]
+        context = await self.browser.new_context(viewport=size, locale=lang, base_url=self.live.url, **options)
         self.contexts.push_async_callback(context.close)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         context.on("page", self._watch)
         return context
 

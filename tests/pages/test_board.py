@@ -5,7 +5,7 @@ import pytest
 from playwright.async_api import expect
 
 from dawr.accounts.rules import Role
-from tests.pages.conftest import WALL, Site, act, enter, sign_in
+from tests.pages.conftest import PHONE, WALL, Site, act, enter, sign_in
 
 
 @pytest.fixture
@@ -65,6 +65,22 @@ async def test_the_screen_of_all_clinics(site: Site, reception: httpx2.AsyncClie
         await expect(page.locator(f"[data-clinic={clinic}] li")).to_have_text([f"{code}Desk 1"])
         await expect(page.locator("#latest-number")).to_have_text(code)
     assert any("/board/queues" in url for url in asked) is not signed_in
+
+
+@pytest.mark.usefixtures("three")
+async def test_a_screen_switched_on_late_shows_the_latest_call(site: Site, reception: httpx2.AsyncClient) -> None:
+    for clinic in ("xray", "lab"):
+        await act(reception, "call", clinic=clinic, desk="1")
+    page = await site.visit("/board")
+    await expect(page.locator("#latest-number")).to_have_text("LAB-001")
+    await expect(page.locator("#latest-of")).to_have_text("Lab")
+
+
+@pytest.mark.parametrize("path", ["/board", "/board?clinic=lab"])
+async def test_a_phone_shows_the_screen_too(site: Site, path: str) -> None:
+    page = await site.visit(path, size=PHONE)
+    await expect(page.locator("#latest-number")).to_be_in_viewport()
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_an_unknown_clinic_has_no_screen(site: Site) -> None:

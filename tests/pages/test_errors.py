@@ -11,7 +11,6 @@ from starlette.responses import Response
 import dawr.app
 from dawr.platform.errors import Conflict, NotFound, Problem, Unavailable
 from dawr.platform.http import problems
-from dawr.web import mount
 from dawr.web.errors import PageRoute
 from tests.conftest import make_services
 
@@ -68,8 +67,3 @@ async def test_with_the_store_out_of_reach_the_page_says_when_to_try_again(tmp_p
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
     assert '<meta http-equiv="refresh"' in answer.text
-
-
-def test_mounting_needs_the_handler_it_wraps() -> None:
-    with pytest.raises(KeyError):
-        mount.mount(FastAPI(exception_handlers={}), make_services("postgresql://nobody@127.0.0.1:1/x", Path()))

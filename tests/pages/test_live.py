@@ -67,7 +67,7 @@ async def test_a_failed_first_connection_is_tried_again(site: Site, reception: h
     await context.route(STREAM, fail_twice)
     page = await board(context, site)
     await enter(reception, "somebody")
-    await expect(page.locator("#count")).to_have_text("1 waiting", timeout=10_000)
+    await expect(page.locator("#count")).to_have_text("1 waiting")
     assert len(tries) == 3
     site.forgive("503")
 
@@ -82,7 +82,7 @@ async def test_silence_longer_than_the_heartbeat_renews_the_connection(
     await enter(reception, "somebody")
     await expect(page.locator("#count")).to_have_text("1 waiting")
     await context.clock.fast_forward(41_000)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while len(opened) < 2:
             await context.clock.run_for(500)
     assert "last_event_id=" in opened[1]
@@ -148,7 +148,7 @@ async def everything_once(reception: httpx2.AsyncClient) -> None:
 async def expect_same(page: Page, fresh: dict[str, Any]) -> None:
     loose = ("as_of", "cursor", "mean_wait_minutes")
     wanted = {name: value for name, value in fresh.items() if name not in loose}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
         while True:
             folded = await page.evaluate("() => window.folded")
             if {name: value for name, value in folded.items() if name not in loose} == wanted:

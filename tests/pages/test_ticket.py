@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
+from dawr.web.phrases import Voice
 from tests.pages.conftest import Site, act, enter
 
 
@@ -119,6 +120,37 @@ async def test_the_script_says_what_the_server_said(site: Site, reception: httpx
     assert await painted.evaluate(read) == [
         await served.inner_text(f"#{name}") for name in ("headline", "sentence", "position", "wait")
     ]
+
+
+WORDS = """async ([words, waits]) => {
+  const { waitWords } = await import(words);
+  return waits.map(([low, high]) => waitWords({ low_minutes: low, high_minutes: high }));
+}"""
+
+
+@pytest.mark.parametrize("lang", ["ar", "en", "hi"])
+async def test_every_wait_reads_as_the_server_writes_it(site: Site, reception: httpx2.AsyncClient, lang: str) -> None:
+    page = await site.visit((await enter(reception, "amina"))["follow"], lang)
+    static = (await page.get_attribute("link[rel=stylesheet]", "href") or "").removesuffix("dawr.css")
+    waits = [(low, high) for low in (0, 1, 2, 7, 11, 58, 61, 125) for high in (0, 1, 3, 12, 21, 90, 91, 119, 300)]
+    waits = [(low, high) for low, high in waits if low <= high]
+    shown = await page.evaluate(WORDS, [f"{static}words.js", waits])
+    assert shown == [Voice(lang).wait({"low_minutes": low, "high_minutes": high}) for low, high in waits]
+
+
+@pytest.mark.parametrize(
+    ("minutes", "words"),
+    [
+        ((0, 0), "less than a minute"),
+        ((0, 4), "0 to 4 minutes"),
+        ((6, 6), "about 6 minutes"),
+        ((24, 43), "20 to 45 minutes"),
+        ((80, 130), "1 to 3 hours"),
+        ((30, 100), "up to 2 hours"),
+    ],
+)
+def test_a_wait_is_rounded_outwards(minutes: tuple[int, int], words: str) -> None:
+    assert Voice("en").wait({"low_minutes": minutes[0], "high_minutes": minutes[1]}) == words
 
 
 async def test_the_address_is_a_secret(site: Site, amina: Amina) -> None:

@@ -145,7 +145,7 @@ def test_migrations_that_are_missing(tmp_path: Path, server_url: str) -> None:
 )
 def test_what_became_wrong_in_the_database(tmp_path: Path, url: str, statement: str, about: str, level: Level) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
     assert levels(found(tmp_path, database_url=url)) == UNSAFE | {about: level}
 
 

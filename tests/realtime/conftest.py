@@ -5,8 +5,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from dawr.app import create_app
 from dawr.realtime.hub import Hub
@@ -39,6 +42,21 @@ async def process(
     app.state.hub.pace = replace(app.state.hub.pace, **(pace or {}))
     async with serving(app) as address:
         yield Live(address, app, services)
+
+
+def append_events(url: str, facility: UUID, count: int) -> None:
+    """Many events at once, as a reset of a long queue would make them; no process is told."""
+    data = {"code": "LAB-001", "number": 1, "desk": None, "from": "gone", "to": "gone", "ahead": None, "pad": ""}
+    with psycopg.connect(url) as owner:
+        owner.execute(
+            "INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)"
+            " SELECT %(facility)s, 'queue:lab', q.version + n, 'x', 'ticket_reset', %(data)s, 'system', now()"
+            " FROM queue q, generate_series(1, %(count)s) n WHERE q.facility_id = %(facility)s AND q.clinic = 'lab'",
+            {"facility": facility, "data": Jsonb(data), "count": count},
+        )
+        owner.execute(
+            "UPDATE queue SET version = version + %s WHERE facility_id = %s AND clinic = 'lab'", [count, facility]
+        )
 
 
 @pytest.fixture

@@ -227,8 +227,8 @@ async def test_whoever_comes_while_the_queue_moves_sees_it_right(base: str, floo
             await moved.wait()
 
     moved = asyncio.Event()
-    watching = [asyncio.create_task(watch(number * 0.007)) for number in range(40)]
-    for number in range(20):
+    watching = [asyncio.create_task(watch(number * 0.01)) for number in range(15)]
+    for number in range(12):
         await floor.enter(f"person-{number}")
         await floor.move(await floor.call(desk="1"), Verb.HOLD if number % 2 else Verb.DONE)
     moved.set()

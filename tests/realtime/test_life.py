@@ -7,14 +7,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
-import psycopg
 import pytest
-from psycopg.types.json import Jsonb
 
 from tests.conftest import Live, found_house
-from tests.realtime.conftest import base_of, floor_of, hub_of, process
+from tests.realtime.conftest import append_events, base_of, floor_of, hub_of, process
 from tests.realtime.folding import version_of
 from tests.realtime.sse import connect
 
@@ -87,21 +84,6 @@ async def test_a_client_that_goes_is_forgotten(live: Live, base: str) -> None:
     await _until(lambda: hub.streams == before)
 
 
-def _flood(url: str, facility: UUID, count: int) -> None:
-    """Many events at once, as a reset of a long queue would make them."""
-    data = {"code": "LAB-001", "number": 1, "desk": None, "from": "gone", "to": "gone", "ahead": None, "pad": ""}
-    with psycopg.connect(url) as owner:
-        owner.execute(
-            "INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)"
-            " SELECT %(facility)s, 'queue:lab', q.version + n, 'x', 'ticket_reset', %(data)s, 'system', now()"
-            " FROM queue q, generate_series(1, %(count)s) n WHERE q.facility_id = %(facility)s AND q.clinic = 'lab'",
-            {"facility": facility, "data": Jsonb(data), "count": count},
-        )
-        owner.execute(
-            "UPDATE queue SET version = version + %s WHERE facility_id = %s AND clinic = 'lab'", [count, facility]
-        )
-
-
 async def test_who_does_not_read_is_cut_off_and_nobody_waits_for_it(database_url: str, tmp_path: Path) -> None:
     async with process(database_url, tmp_path, pace={"poll": 0.05}, heartbeat_seconds=0.2) as started:
         hub, house = hub_of(started), await found_house(started.services)
@@ -112,7 +94,7 @@ async def test_who_does_not_read_is_cut_off_and_nobody_waits_for_it(database_url
         async with connect(base, clinic="lab") as stream:
             await stream.one("connected")
             while hub.streams > 1 and heard < MOST:
-                _flood(database_url, house.facility.id, 4000)
+                append_events(database_url, house.facility.id, 4000)
                 for _ in range(4000):
                     last = await stream.one()
                 heard += 4000
@@ -132,7 +114,7 @@ async def test_who_reads_late_gets_an_end_and_comes_back(database_url: str, tmp_
         async with connect(base, clinic="lab") as stream:
             await stream.one("connected")
             for _ in range(12):
-                _flood(database_url, house.facility.id, 4000)
+                append_events(database_url, house.facility.id, 4000)
                 for _ in range(4000):
                     await stream.one()
         seen = await asyncio.wait_for(_rest(slow), 10)

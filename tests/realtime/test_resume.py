@@ -57,13 +57,16 @@ async def _watching(base: str, really: bool) -> AsyncIterator[None]:
         yield
 
 
-async def test_goes_on_live_after_what_was_missed(base: str, floor: Floor) -> None:
-    heard = await _heard(base, floor)
-    async with connect(base, clinic="lab", last_event_id=heard[-2].id or "") as stream:
-        await _resumed(stream, heard[-2])
-        assert (await stream.one()).id == heard[-1].id
-        await floor.enter("late comer")
-        assert (await stream.one()).data["number"] == SOME // 2 + 1
+@pytest.mark.parametrize("watched", [True, False], ids=["from memory", "from the log"])
+async def test_goes_on_live_after_what_was_missed(base: str, floor: Floor, watched: bool) -> None:
+    async with _watching(base, watched):
+        heard = await _heard(base, floor)
+        async with connect(base, clinic="lab", last_event_id=heard[-2].id or "") as stream:
+            await _resumed(stream, heard[-2])
+            assert (await stream.one()).id == heard[-1].id
+            await floor.enter("late comer")
+            assert (await stream.one()).data["number"] == SOME // 2 + 1
+            assert await stream.quiet()
 
 
 async def test_the_header_counts_more_than_the_address(base: str, floor: Floor) -> None:

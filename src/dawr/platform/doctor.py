@@ -234,9 +234,8 @@ def _role(connection: Connection, settings: Settings) -> Findings:
             "database role", f"there is no {APP_ROLE}, and this user stands above row security", "Run `dawr migrate`."
         )
     else:
-        advice = (
-            f"Let an administrator of the server run: CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO <this user>;"
-        )
+        grant = f"CREATE ROLE {APP_ROLE} NOLOGIN; GRANT {APP_ROLE} TO {connection.info.user};"
+        advice = f"Let an administrator of the server run: {grant}"
         yield warn("database role", "the app works as the owner of its tables", advice + " then run `dawr migrate`.")
 
 

@@ -58,8 +58,8 @@ class Health:
 
     def __init__(self, services: Services) -> None:
         self.stopping = False
+        self.started = time.monotonic()
         self._services = services
-        self._started = time.monotonic()
         self._probes: dict[str, Probe] = {"database": self._database, "jobs": self._jobs}
 
     def add(self, name: str, probe: Probe) -> None:
@@ -93,7 +93,7 @@ class Health:
         silent = await jobs.seconds_since(self._services.db, jobs.HEARTBEAT)
         waiting = await outbox.backlog(self._services.db)
         if silent is None or silent > LATE_SECONDS:
-            if time.monotonic() - self._started < LATE_SECONDS:
+            if time.monotonic() - self.started < LATE_SECONDS:
                 return Check(Status.HEALTHY, "starting")
             return Check(Status.DEGRADED, "no background worker is running")
         if waiting.late_seconds > LATE_SECONDS:

@@ -101,7 +101,7 @@ def prepare_role(connection: PgConnection) -> bool:
         return True
     try:
         with connection.transaction():
-            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
                 connection.execute(_MAKE_ROLE)
             if not can_take_role(connection):
                 connection.execute(f"GRANT {APP_ROLE} TO current_user")

@@ -44,6 +44,8 @@ class Asked:
 
 
 class EventStream:
+    path = PATH
+
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
@@ -96,6 +98,9 @@ async def _ticket(here: Context, value: str) -> tuple[UUID, str]:
     actor = tickets.viewer(here, ticket_id)
     async with here.read() as tx:
         view = await tickets.seen_by(tx, here, actor, ticket_id)
+    # A ticket's stream shows its secret: it is for who holds it, and for those who may change the ticket anyway.
+    if actor.kind != "patient":
+        actor.require(Right.QUEUE, view.ticket.clinic)
     return ticket_id, view.ticket.clinic
 
 

@@ -7,42 +7,53 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints
 from starlette.responses import Response
 
-from dawr.accounts.rules import Right
+from dawr.accounts.rules import Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.platform import events
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, PersonName, Phone, Reason, Slug
+from dawr.platform.http.bodies import Body, PersonName, Phone, Reason
 from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, context
 from dawr.platform.http.once import Work, answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
+from dawr.tickets import api_shapes as shapes
 from dawr.tickets import commands, queries
+from dawr.tickets.api_shapes import answers
 from dawr.tickets.commands import Arrival, Handover
 from dawr.tickets.people import device_index, keep_person, passed_on, shown_person
-from dawr.tickets.rules import Place, Priority, Status, Verb
+from dawr.tickets.rules import Place, Priority, Status, Ticket, Verb
+
+
+def _known_form(given: Any) -> Any:
+    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
+    try:
+        return UUID(given) if isinstance(given, str) else given
+    except ValueError:
+        return UUID(int=0)
+
 
 Here = Annotated[Context, Depends(context)]
-ClinicId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-TicketId = UUID
-Desk = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,15}$")]
+# Of clinics, doctors and desks. What none of them is called is not found, whatever it looks like.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+TicketId = Annotated[UUID, BeforeValidator(_known_form)]
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 figures = APIRouter(prefix="/api/v1", tags=["figures"])
-CHANGES = documented(401, 403, 409)
+CHANGES = documented(401, 403, 409) | answers(shapes.TicketAnswer)
 
 
 class Enter(Body):
     """Who asks for a ticket. ``user`` is whatever tells this person from others: a device, a visitor number."""
 
-    clinic: Slug
+    clinic: Name
     user: Annotated[str, StringConstraints(min_length=1, max_length=128)]
-    doctor: Slug | None = None
+    doctor: Name | None = None
     name: PersonName | None = None
     phone: Phone | None = None
     language: Literal["ar", "en", "hi"] | None = None
@@ -55,9 +66,9 @@ class Enter(Body):
 class CallNext(Body):
     """``clinic``: the first in order. ``ticket``: that one, out of order. Exactly one of them."""
 
-    clinic: Slug | None = None
+    clinic: Name | None = None
     ticket: TicketId | None = None
-    desk: Desk | None = None
+    desk: Name | None = None
 
 
 class OneTicket(Body):
@@ -65,21 +76,25 @@ class OneTicket(Body):
 
 
 class Recall(OneTicket):
-    desk: Desk | None = None
+    desk: Name | None = None
 
 
 class Transfer(OneTicket):
-    to: Slug
+    to: Name
     place: Place = Place.END
 
 
 class Reset(Body):
-    clinic: Slug
+    clinic: Name
     reason: Reason
 
 
 @router.post(
-    "/enter", status_code=201, responses=documented(401, 403, 409) | {200: {"description": "Already in this queue"}}
+    "/enter",
+    status_code=201,
+    responses=documented(401, 403, 409)
+    | answers(shapes.TicketAnswer, 201)
+    | {200: {"model": shapes.TicketAnswer, "description": "Already in this queue"}},
 )
 async def enter(body: Enter, here: Here) -> Response:
     """Takes the next number of a clinic."""
@@ -92,7 +107,7 @@ async def enter(body: Enter, here: Here) -> Response:
         personal = keep_person(here, ticket_id, user=body.user, name=body.name, phone=body.phone)
         arrival = Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
         ticket, existing = await commands.enter(tx, here.actor, here.facility, clinic, arrival)
-        mine = not existing or await _made_by(tx, here, ticket.id)
+        mine = not existing or await _made_by(tx, here, ticket)
         key_id = here.services.keyring.primary_id if mine else None
         return outcome(ticket.id, status=200 if existing else 201, existing=existing, key_id=key_id)
 
@@ -111,14 +126,13 @@ async def _within_limits(here: Context) -> None:
     address = Limit(
         "enter_address", settings.enter_per_address_per_minute, per_minute, settings.enter_per_address_burst
     )
-    asked = [(address, here.address)] if here.new_device else [(address, here.address), (device, here.device)]
-    await here.services.limits.check(*asked)
+    await here.services.limits.check((address, here.address), (device, here.device))
 
 
-async def _made_by(tx: WriteTx, here: Context, ticket_id: UUID) -> bool:
-    if here.actor.may(Right.QUEUE):
+async def _made_by(tx: WriteTx, here: Context, ticket: Ticket) -> bool:
+    if here.actor.may(Right.QUEUE, ticket.clinic):
         return True
-    return await queries.made_by_device(tx, ticket_id, device_index(here))
+    return await queries.made_by_device(tx, ticket.id, device_index(here))
 
 
 async def _entered(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:
@@ -136,9 +150,11 @@ def _with_device(here: Context, response: Response) -> Response:
     return response
 
 
-@router.get("/status", responses=documented() | {304: {"description": "As the ETag says"}})
+@router.get(
+    "/status", responses=documented() | answers(shapes.StatusAnswer) | {304: {"description": "As the ETag says"}}
+)
 async def status(
-    clinic: ClinicId, here: Here, if_none_match: Annotated[str | None, Header(max_length=200)] = None
+    clinic: Name, here: Here, if_none_match: Annotated[str | None, Header(max_length=200)] = None
 ) -> Response:
     """Who waits, is called, is being served: by code, from one snapshot."""
     found, cursor = await current(here, clinic)
@@ -166,19 +182,22 @@ async def current(here: Context, clinic_id: str) -> tuple[queries.QueueStatus, s
     return await current(here, clinic_id)
 
 
-@router.get("/ticket/{ticket}", responses=documented(401, 403))
+@router.get("/ticket/{ticket}", responses=documented(401, 403) | answers(shapes.TicketAnswer))
 async def ticket(ticket: TicketId, here: Here) -> Response:
-    """One ticket, live: for staff, and for whoever shows its secret."""
+    """One ticket, live: for staff, and for whoever shows its secret. The secret itself is only for those who hold it and
+    for those who may change the ticket anyway."""
     actor = queries.viewer(here, ticket)
     async with here.read() as tx:
         view = await queries.seen_by(tx, here, actor, ticket)
-        content = view.answer(follow=queries.follow_of(here, ticket))
-        next_id = await queries.following(tx, ticket) if view.ticket.status is Status.TRANSFERRED else None
+        known = actor.ticket == ticket or actor.may(Right.QUEUE, view.ticket.clinic)
+        content = view.answer(follow=queries.follow_of(here, ticket) if known else None)
+        moved = known and view.ticket.status is Status.TRANSFERRED
+        next_id = await queries.following(tx, ticket) if moved else None
     return answer(content | ({"next": queries.follow_of(here, next_id)} if next_id else {}))
 
 
-@router.get("/tickets", responses=documented(401, 403))
-async def tickets(clinic: ClinicId, here: Here, ended: Annotated[bool, Query()] = False) -> Response:
+@router.get("/tickets", responses=documented(401, 403) | answers(shapes.AtDeskAnswer))
+async def tickets(clinic: Name, here: Here, ended: Annotated[bool, Query()] = False) -> Response:
     """For the staff of a clinic: its open tickets in order with the people's names, or the last that ended today."""
     here.actor.require(Right.QUEUE, clinic)
     async with here.read() as tx:
@@ -188,7 +207,7 @@ async def tickets(clinic: ClinicId, here: Here, ended: Annotated[bool, Query()] 
     return answer({"items": items, "next": None})
 
 
-@router.get("/ticket/{ticket}/history", responses=documented(401, 403))
+@router.get("/ticket/{ticket}/history", responses=documented(401, 403) | answers(shapes.HistoryAnswer))
 async def history(ticket: TicketId, here: Here) -> Response:
     """Every step of a ticket, oldest first: what, when, from and to which state, by whom."""
     here.actor.require(Right.QUEUE)
@@ -209,7 +228,7 @@ async def history(ticket: TicketId, here: Here) -> Response:
     return answer({"items": items, "next": None})
 
 
-@figures.get("/metrics", responses=documented(401, 403))
+@figures.get("/metrics", responses=documented(401, 403) | answers(shapes.FiguresAnswer))
 async def metrics(here: Here) -> Response:
     """The day's figures of every clinic, from one snapshot."""
     here.actor.require(Right.REPORTS)
@@ -227,7 +246,8 @@ async def call(body: CallNext, here: Here) -> Response:
 
     async def work(tx: WriteTx) -> Outcome:
         if body.ticket:
-            called = await commands.call(tx, here.actor, here.facility, ticket_id=body.ticket, desk=body.desk)
+            actor = queries.viewer(here, body.ticket)
+            called = await commands.call(tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk)
         else:
             called = await commands.call_next(
                 tx, here.actor, here.facility, clinic_id=body.clinic or "", desk=body.desk
@@ -240,10 +260,11 @@ async def call(body: CallNext, here: Here) -> Response:
 @router.post("/recall", responses=CHANGES)
 async def recall(body: Recall, here: Here) -> Response:
     """Announces a called ticket again."""
+    actor = queries.viewer(here, body.ticket)
 
     async def work(tx: WriteTx) -> Outcome:
         recalled = await commands.call(
-            tx, here.actor, here.facility, ticket_id=body.ticket, desk=body.desk, verb=Verb.RECALL
+            tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk, verb=Verb.RECALL
         )
         return outcome(recalled.id)
 
@@ -256,7 +277,7 @@ async def transfer(body: Transfer, here: Here) -> Response:
 
     async def work(tx: WriteTx) -> Outcome:
         next_id = new_id(tx.now)
-        here.actor.require(Right.QUEUE)
+        queries.viewer(here, body.ticket).require(Right.QUEUE)
         personal = await passed_on(tx, here, body.ticket, to=next_id)
         handover = Handover(body.ticket, body.to, body.place, next_id, personal)
         return outcome((await commands.transfer(tx, here.actor, here.facility, handover)).id)
@@ -267,14 +288,15 @@ async def transfer(body: Transfer, here: Here) -> Response:
 @router.post("/undo", responses=CHANGES)
 async def undo(body: OneTicket, here: Here) -> Response:
     """Takes back the ticket's last step, if nothing followed it."""
+    actor = queries.viewer(here, body.ticket)
 
     async def work(tx: WriteTx) -> Outcome:
-        return outcome((await commands.undo(tx, here.actor, here.facility, ticket_id=body.ticket)).id)
+        return outcome((await commands.undo(tx, actor, here.facility, ticket_id=body.ticket)).id)
 
     return await _changed(here, work)
 
 
-@router.post("/reset", responses=CHANGES)
+@router.post("/reset", responses=documented(401, 403, 409) | answers(shapes.StatusAnswer))
 async def reset(body: Reset, here: Here) -> Response:
     """Cancels every open ticket of a clinic with the reason and starts a new series at 1."""
 
@@ -283,7 +305,9 @@ async def reset(body: Reset, here: Here) -> Response:
         return outcome(queue.clinic)
 
     async def show(tx: WriteTx, _: Outcome) -> dict[str, Any]:
-        return (await queries.status(tx, here.facility, await facilities.clinic(tx, body.clinic))).answer()
+        found = await queries.status(tx, here.facility, await facilities.clinic(tx, body.clinic))
+        cursor = await queries.cursor(tx, here.facility, found)
+        return found.answer() | {"as_of": tx.now.isoformat(), "cursor": cursor}
 
     return await once(here, work, show)
 
@@ -297,7 +321,7 @@ def _add_verb(verb: Verb, summary: str) -> None:
         async def work(tx: WriteTx) -> Outcome:
             return outcome((await commands.move(tx, actor, here.facility, ticket_id=body.ticket, verb=verb)).id)
 
-        return await _changed(here, work)
+        return await _changed(here, work, actor)
 
     router.post(f"/{verb.value}", responses=CHANGES, name=verb.value, description=summary)(handler)
 
@@ -315,9 +339,12 @@ for _verb, _summary in {
     _add_verb(_verb, _summary)
 
 
-async def _changed(here: Context, work: Work) -> Response:
+async def _changed(here: Context, work: Work, actor: Actor | None = None) -> Response:
+    """``actor`` where a patient may be asking. Who replays a request is asked for the right to see its answer, too."""
+
     async def show(tx: WriteTx, done: Outcome) -> dict[str, Any]:
         ticket_id = UUID(done.record)
-        return (await queries.view(tx, here, ticket_id)).answer(follow=queries.follow_of(here, ticket_id))
+        view = await queries.seen_by(tx, here, actor or here.actor, ticket_id)
+        return view.answer(follow=queries.follow_of(here, ticket_id))
 
     return await once(here, work, show)

@@ -32,10 +32,10 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
     ``ClinicClosed``, ``QueuePaused``, ``QueueFull``."""
     if arrival.priority is not Priority.NORMAL and not actor.may(Right.QUEUE, clinic.id):
         raise PriorityNotAllowed
-    clinic.require_doctor(arrival.doctor)
     queue = await store.lock_queue(tx, facility, clinic)
     # Read again under the lock: whoever archives a clinic holds it until nobody can come any more.
     clinic = await facilities.clinic(tx, clinic.id)
+    clinic.require_doctor(arrival.doctor)
     if arrival.personal.person:
         present = await store.active_of(tx, clinic.id, arrival.personal.person)
         if present:
@@ -167,6 +167,7 @@ async def transfer(tx: WriteTx, actor: Actor, facility: Facility, handover: Hand
     target = await facilities.clinic(tx, handover.to)
     left = await _step(tx, actor, loaded, Verb.TRANSFER, extra={"next": str(handover.id)})
     queue = await store.lock_queue(tx, facility, target)
+    target = await facilities.clinic(tx, target.id)
     key = rules.joining_key(queue, tx.now)
     number = await store.next_number(tx, queue)
     order, placed = await _transfer_order(tx, queue, left, handover.place, key=key)

@@ -95,7 +95,6 @@ class Voice:
         return {
             "offline": _("No connection. Trying again …"),
             "problem": _("This did not work. Please try again."),
-            "busy": _("One moment …"),
         }
 
     def wait_texts(self) -> Texts:

@@ -21,7 +21,7 @@ SELECT clinic, count(*) AS waiting FROM ticket
 WHERE facility_id = %(facility_id)s AND status = 'waiting' GROUP BY clinic
 """
 _CALLED = """
-SELECT t.clinic, t.desk,
+SELECT t.clinic, t.desk, t.called_at,
        CASE WHEN t.service_day = q.service_day THEN t.code ELSE t.code || '/' || to_char(t.service_day, 'DD') END AS code
 FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
 WHERE t.facility_id = %(facility_id)s AND t.status = 'called' ORDER BY t.changed_version, t.id
@@ -162,4 +162,9 @@ async def board(here: Context) -> dict[str, dict[str, Any]]:
 
 
 def _of(called: Sequence[Mapping[str, Any]], clinic_id: str) -> list[dict[str, Any]]:
-    return [{"code": row["code"], "desk": row["desk"]} for row in called if row["clinic"] == clinic_id]
+    """``called_at`` tells which call is the latest of the whole facility."""
+    return [
+        {"code": row["code"], "desk": row["desk"], "called_at": row["called_at"].isoformat()}
+        for row in called
+        if row["clinic"] == clinic_id
+    ]

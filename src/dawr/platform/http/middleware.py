@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from dawr.platform.errors import Invalid, Problem, TooLarge
+from dawr.platform.http.bodies import FORBIDDEN
 from dawr.platform.http.problems import language_of, response_of
 from dawr.platform.logging import get_logger, request_context
 from dawr.platform.metrics import Metrics
@@ -21,7 +22,6 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 20.0
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _PREFIX = re.compile(r"^/f/([^/]+)(/.*)?$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _FORM = b"application/x-www-form-urlencoded"
@@ -67,7 +67,9 @@ class RequestLog:
                 self._note(scope, status or 500, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
+        # A plain ASGI endpoint is no route that the framework notes; it may tell its own path.
+        matched = scope.get("route") or scope.get("endpoint")
+        route: str = getattr(matched, "path", "unmatched")
         self.metrics.request(route=route, method=scope["method"], status=status, seconds=seconds)
         milliseconds = round(seconds * 1000, 1)
         log.info("request", method=scope["method"], route=route, status=status, milliseconds=milliseconds)
@@ -100,10 +102,10 @@ class PlainRequests:
             scope["query_string"]
         )
         try:
-            address.decode()
+            text = address.decode()
         except UnicodeDecodeError as error:
             raise Invalid from error
-        if _CONTROL.search(address):
+        if FORBIDDEN.search(text):
             raise Invalid
 
     async def _read(self, scope: Scope, receive: Receive) -> Receive:
@@ -134,7 +136,10 @@ def _replayed(first: Message, receive: Receive) -> Receive:
 
 
 class FacilityPrefix:
-    """Takes ``/f/<facility>`` for the root of the path: routes match what follows, links keep it."""
+    """Takes ``/f/<facility>`` for the root of the path: routes match what follows, links keep it.
+
+    The scope is changed in place, so that the log around it sees the route that is found.
+    """
 
     def __init__(self, app: App) -> None:
         self.app = app
@@ -144,5 +149,5 @@ class FacilityPrefix:
         if found:
             prefix = f"/f/{found[1]}"
             path = scope["path"] if found[2] else f"{prefix}/"
-            scope = {**scope, "path": path, "root_path": prefix, "facility_slug": found[1]}
+            scope.update(path=path, root_path=prefix, facility_slug=found[1])
         await self.app(scope, receive, send)

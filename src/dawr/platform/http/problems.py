@@ -63,6 +63,14 @@ def response_of(problem: Problem, language: str) -> Response:
     return Response(orjson.dumps(body_of(problem, language)), problem.status, headers, MEDIA_TYPE)
 
 
+def _with_allowed(response: Response, error: Exception) -> Response:
+    """A 405 names the methods that the address does answer."""
+    allowed = (error.headers or {}).get("Allow") if isinstance(error, HTTPException) else None
+    if allowed:
+        response.headers["Allow"] = allowed
+    return response
+
+
 def _places(error: RequestValidationError) -> list[dict[str, str]]:
     """Where the mistakes are and of what kind; never the value that was sent."""
     return [
@@ -87,7 +95,7 @@ async def _answer(request: Request, error: Exception) -> Response:
     problem = _as_problem(error)
     if problem.status == 500:
         log.error("internal_error", error=type(error).__name__, exc_info=error)
-    return response_of(problem, language_of(request.headers))
+    return _with_allowed(response_of(problem, language_of(request.headers)), error)
 
 
 def install(app: FastAPI) -> None:

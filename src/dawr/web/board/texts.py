@@ -8,6 +8,5 @@ def board_texts(voice: Voice) -> Texts:
     return {
         "desk": _("Desk %(desk)s"),
         "waiting": voice.plural(lambda n: voice.t.ngettext("%(num)s waiting", "%(num)s waiting", n)),
-        "lost": _("Connection lost. Please ask at the desk; reconnecting …"),
         "nobody": _("Nobody has been called yet"),
     }

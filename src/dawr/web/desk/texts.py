@@ -20,7 +20,6 @@ def desk_texts(voice: Voice) -> Texts:
         "more": _("More"),
         "since": {"minutes": voice.plural(lambda n: voice.t.ngettext("%(num)s min", "%(num)s min", n))},
         "undone": _("Taken back."),
-        "lost": _("Connection lost. The lists may be out of date; reconnecting …"),
         "signed_out": _("You are signed out."),
         "sign_in": _("Sign in"),
         "transfer_title": _("Send %(code)s to another clinic"),

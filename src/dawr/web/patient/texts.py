@@ -17,7 +17,6 @@ def ticket_texts(voice: Voice) -> Texts:
         "statuses": voice.statuses(),
         "ahead": voice.plural(voice.ahead),
         "wait": voice.wait_texts(),
-        "reconnecting": _("No connection. This is the last known state; reconnecting …"),
         "unknown_wait": _("We cannot say yet how long it takes."),
         "late_sent": _("The staff know that you are late."),
         "title_called": _("Your turn: %(code)s"),

@@ -23,15 +23,16 @@ const called = (clinic) => [...states[clinic].called].reverse();
 
 function paint() {
   if (latest && !states[latest.clinic]?.called.some(({ code }) => code === latest.code)) latest = null;
-  latest ??= firstCall();
+  latest ??= lastCall();
   paintLatest();
   if (data.clinic) paintClinic();
   else paintTiles();
 }
 
-function firstCall() {
-  const clinic = data.clinics.map((one) => one.clinic).find((one) => states[one]?.called.length);
-  return clinic ? { clinic, ...called(clinic)[0] } : null;
+/** The latest call that is still open; where the times of the calls are not known, one of them. */
+function lastCall() {
+  const calls = data.clinics.flatMap(({ clinic }) => (states[clinic] ? called(clinic) : []).map((one) => ({ clinic, ...one })));
+  return calls.sort((a, b) => (b.called_at ?? '').localeCompare(a.called_at ?? ''))[0] ?? null;
 }
 
 function paintLatest() {

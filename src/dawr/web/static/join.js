@@ -49,7 +49,7 @@ function online() {
 
 async function join(pending) {
   memory.set(PENDING, pending);
-  button.disabled = true;
+  if (button) button.disabled = true;
   show(texts.sending, 'info');
   try {
     arrive(await enter(pending));
@@ -58,7 +58,7 @@ async function join(pending) {
     show(refusal.message, 'error');
   } finally {
     memory.set(PENDING, null);
-    button.disabled = false;
+    if (button) button.disabled = false;
   }
 }
 
@@ -78,11 +78,10 @@ function show(text, kind) {
   say(notice, text);
 }
 
-if (form) {
-  form.addEventListener('submit', (event) => {
-    event.preventDefault();
-    if (!button.disabled) join(wish());
-  });
-  const pending = memory.get(PENDING);
-  if (pending && Date.now() - pending.since < FORGET_AFTER) join(pending);
-}
+form?.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (!button.disabled) join(wish());
+});
+// What was not answered before the page was left is asked again, even if the clinic takes nobody by now.
+const pending = memory.get(PENDING);
+if (pending && Date.now() - pending.since < FORGET_AFTER) join(pending);
