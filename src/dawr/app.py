@@ -12,6 +12,7 @@ from starlette.requests import Request
 
 import dawr.accounts.mount
 import dawr.facilities.mount
+import dawr.platform.upkeep
 import dawr.realtime.mount
 import dawr.tickets.mount
 import dawr.waits.mount
@@ -89,11 +90,11 @@ def create_app(services: Services) -> FastAPI:
     app.state.lifespans = []
     app.state.on_stop = []
     problems.install(app)
-    for mount in (health.mount, *MOUNTS, openapi.mount):
-        mount(app, services)
     app.add_middleware(FacilityPrefix)
     app.add_middleware(PlainRequests)
     app.add_middleware(RequestLog, metrics=services.metrics)
+    for mount in (health.mount, *MOUNTS, openapi.mount):
+        mount(app, services)
     return app
 
 

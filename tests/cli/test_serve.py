@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from dawr.platform.embedded_postgres_home import running_url
 from tests.cli.conftest import Starter, post
-from tests.conftest import new_database
+from tests.platform import servers
 
 ENTER = "/api/v1/queue/enter"
 
@@ -58,31 +58,28 @@ def test_an_open_stream_does_not_keep_it_from_stopping(start: Starter) -> None:
     assert seconds < 5
 
 
-def test_two_run_side_by_side(start: Starter) -> None:
-    urls = {start("serve", "--demo", "--port", "0", "--data", name).url() for name in ("one", "other")}
-    assert len(urls) == 2
-    assert [post(url, ENTER, clinic="lab", user="TEST_1").json()["number"] for url in urls] == [1, 1]
-
-
-def test_a_second_one_on_the_same_folder_is_refused(start: Starter) -> None:
-    start("serve", "--port", "0", "--data", "data").url()
-    second = start("serve", "--port", "0", "--data", "data")
-    assert second.process.wait(30) == 1
-    assert "is in use by another program" in start.errors()
-
-
-def test_an_empty_installation_says_what_to_do_next(start: Starter) -> None:
+def test_an_empty_installation_says_what_to_do_next_and_has_its_folder_to_itself(start: Starter) -> None:
     running = start("serve", "--port", "0", "--data", "data")
     running.url()
     assert any("dawr admin facility create" in line for line in running.said)
     assert any("dawr admin create" in line for line in running.said)
+    second = start("serve", "--port", "0", "--data", "data")
+    assert second.process.wait(60) == 1
+    assert "is in use by another program" in start.errors()
+
+
+def test_two_run_side_by_side(start: Starter) -> None:
+    both = [start("serve", "--port", "0", "--data", name) for name in ("one", "other")]
+    urls = [one.url() for one in both]
+    assert urls[0] != urls[1]
+    assert [httpx2.get(f"{url}/api/v1/health/ready").status_code for url in urls] == [200, 200]
 
 
 def test_a_port_that_is_taken_is_told_before_anything_is_made(start: Starter) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         running = start("serve", "--port", str(port), "--data", "data")
-        assert running.process.wait(30) == 1
+        assert running.process.wait(60) == 1
     assert start.errors() == (
         f"dawr: Port {port} on 127.0.0.1 is taken by another program. Choose another one with --port.\n"
     )
@@ -91,14 +88,13 @@ def test_a_port_that_is_taken_is_told_before_anything_is_made(start: Starter) ->
 
 def test_mistakes_in_the_settings_are_told_one_a_line(start: Starter) -> None:
     running = start("serve", "--data", "data", DAWR_LOG_LEVEL="loud", DAWR_WORKER="maybe", DAWR_PORTS="1")
-    assert running.process.wait(30) == 2
+    assert running.process.wait(60) == 2
     lines = start.errors().splitlines()
     assert [line.split(":")[1].strip() for line in lines] == ["DAWR_LOG_LEVEL", "DAWR_WORKER"]
 
 
 def test_it_uses_the_server_it_is_given(start: Starter, server_url: str) -> None:
-    url = new_database(server_url)
-    empty = url.rpartition("/")[0] + "/postgres"
+    empty = servers.database(server_url, "given_to_serve")
     running = start("serve", "--demo", "--port", "0", "--data", "data", DATABASE_URL=empty)
     assert post(running.url(), ENTER, clinic="lab", user="TEST_1").status_code == 201
     assert not (start.folder / "data" / "postgres").exists()
@@ -106,7 +102,7 @@ def test_it_uses_the_server_it_is_given(start: Starter, server_url: str) -> None
 
 def test_a_server_out_of_reach_is_a_sentence(start: Starter) -> None:
     running = start("serve", "--port", "0", "--data", "data", DATABASE_URL="postgresql://dawr@127.0.0.1:1/dawr")
-    assert running.process.wait(30) == 1
+    assert running.process.wait(60) == 1
     assert start.errors().startswith("dawr: the database is out of reach")
 
 
@@ -149,7 +145,7 @@ def test_a_key_of_another_certificate_is_a_sentence(start: Starter) -> None:
     own, _ = certificate(start.folder, "own")
     _, other = certificate(start.folder, "other")
     running = start("serve", "--port", "0", DAWR_TLS_CERTIFICATE=str(own), DAWR_TLS_KEY=str(other))
-    assert running.process.wait(30) == 1
+    assert running.process.wait(60) == 1
     assert "do not make a pair" in start.errors()
 
 

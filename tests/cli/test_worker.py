@@ -12,12 +12,11 @@ from dawr.platform.outbox import later
 from dawr.worker import run_worker
 from tests.cli.conftest import Starter
 from tests.conftest import make_services, new_database
+from tests.platform import servers
 
 
 def test_it_runs_the_jobs_and_stops_when_told(start: Starter, server_url: str) -> None:
-    url = server_url.rpartition("/")[0] + "/worker_alone"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute("CREATE DATABASE worker_alone")
+    url = servers.database(server_url, "worker_alone")
     running = start("worker", "--data", "data", DATABASE_URL=url)
     running.read_until("Background work is running")
     with psycopg.connect(url, autocommit=True) as connection:

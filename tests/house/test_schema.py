@@ -1,7 +1,5 @@
 """The database: what the migrations make is what the code declares, and no facility's table is left open."""
 
-import secrets
-
 import psycopg
 import pytest
 
@@ -9,6 +7,7 @@ import dawr.app  # noqa: F401 - every slice declares its tables
 from dawr.platform.migrate import migrate
 from dawr.platform.schema import metadata
 from tests.conftest import new_database
+from tests.platform import servers
 
 # What a person could tell apart in the catalogues, each as rows that do not depend on when it was made.
 CATALOGUES = {
@@ -61,10 +60,7 @@ def fresh(server_url: str) -> str:
 
 @pytest.fixture(scope="module")
 def migrated(server_url: str) -> str:
-    name = f"migrated_{secrets.token_hex(4)}"
-    with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = server_url.rpartition("/")[0] + f"/{name}"
+    url = servers.database(server_url, "migrated")
     migrate(url)
     return url
 

@@ -64,8 +64,10 @@ async def test_curl_without_a_content_type_is_understood(live: Live, house: Hous
     [
         ("/api/v1/queue/status?clinic=nowhere", (404, "clinic_not_found")),
         ("/api/v1/queue/status?clinic=%00", (422, "invalid_request")),
+        ("/api/v1/queue/status?clinic=%E2%80%AElab", (422, "invalid_request")),
         ("/api/v1/queue/status", (422, "invalid_request")),
-        ("/api/v1/queue/ticket/not-an-id", (422, "invalid_request")),
+        ("/api/v1/queue/status?clinic=No+such+clinic", (404, "clinic_not_found")),
+        ("/api/v1/queue/ticket/not-an-id", (401, "unauthenticated")),
         (f"/api/v1/queue/ticket/{NO_TICKET}", (401, "unauthenticated")),
         ("/api/v1/nowhere", (404, "not_found")),
         ("/api/v1/queue/enter", (405, "method_not_allowed")),

@@ -7,7 +7,10 @@ from pathlib import Path
 from dawr.accounts.rules import Role
 from tests.conftest import House, Live
 
-CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance"
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
+    "response_schema_conformance,unsupported_method,negative_data_rejection"
+)
 
 
 async def fuzz(url: str, folder: Path, **headers: str) -> tuple[int, str]:

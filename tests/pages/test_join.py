@@ -92,6 +92,7 @@ async def test_a_page_closed_before_the_answer_asks_again_when_it_is_opened(
     await page.click("#join button")
     await asyncio.wait_for(asked.wait(), 10)
     await page.close()
+    await site.change(pause_clinic)
     later = await page.context.new_page()
     await later.goto(site.url + "/c/lab", wait_until="commit")
     await later.wait_for_url(TICKET)

@@ -7,7 +7,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.conftest import new_database
+from tests.platform import servers
 
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring
@@ -32,10 +32,9 @@ def levels(findings: dict[str, Finding]) -> dict[str, Level]:
 @pytest.fixture
 def url(server_url: str) -> str:
     """A migrated database on which a worker has just run."""
-    empty = new_database(server_url)
+    empty = servers.database(server_url, "examined")
+    migrate(empty)
     with psycopg.connect(empty, autocommit=True) as connection:
-        connection.execute("DROP SCHEMA public CASCADE; DROP SCHEMA directory CASCADE; CREATE SCHEMA public")
-        migrate(empty)
         connection.execute("INSERT INTO job_tick VALUES ('heartbeat', now(), 0, 'done')")
     return empty
 
@@ -123,7 +122,7 @@ def test_a_database_out_of_reach(tmp_path: Path) -> None:
 
 
 def test_migrations_that_are_missing(tmp_path: Path, server_url: str) -> None:
-    migrations = found(tmp_path, database_url=server_url.rpartition("/")[0] + "/postgres")["migrations"]
+    migrations = found(tmp_path, database_url=servers.database(server_url, "not_migrated"))["migrations"]
     assert (migrations.level, migrations.advice) == (Level.FAIL, "Run `dawr migrate`.")
 
 

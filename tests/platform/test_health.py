@@ -83,7 +83,7 @@ async def test_without_the_database_it_lives_and_is_not_ready(postgres: Embedded
         finally:
             postgres.start()
         assert (full.status_code, full.json()["status"], full.headers["retry-after"]) == (503, "unhealthy", "1")
-        assert (ready.status_code, list(ready.json()["checks"])) == (503, ["database"])
+        assert (ready.status_code, ready.json()["checks"]["database"]["status"]) == (503, "unhealthy")
         assert (live.status_code, live.json()["checks"]) == (200, {})
 
 

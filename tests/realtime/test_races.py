@@ -70,6 +70,7 @@ async def test_a_newcomer_who_knows_more_than_the_others_is_not_told_it_again(
     await floor.enter("amina")
     async with connect(base, clinic="lab") as early:
         await early.one("connected")
+        assert await early.quiet()
         append_events(database_url, house.facility.id, 1)
         async with connect(base, clinic="lab") as late:
             first = await late.one("connected")

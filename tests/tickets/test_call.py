@@ -158,6 +158,14 @@ async def test_a_doctor_takes_the_first_that_names_them_or_nobody(floor: Floor) 
         await floor.call(actor=doctor("dana"))
 
 
+async def test_a_doctor_whom_no_ticket_can_name_takes_those_that_name_nobody(floor: Floor) -> None:
+    await floor.enter("for omar", doctor="omar")
+    await floor.enter("for anybody")
+    assert (await floor.call(actor=doctor(None))).code == "LAB-002"
+    with pytest.raises(QueueEmpty):
+        await floor.call(actor=doctor(None))
+
+
 async def test_a_ticket_that_names_the_doctor_has_no_precedence(floor: Floor) -> None:
     await floor.enter("for dana", doctor="dana")
     await floor.enter("for anybody")

@@ -7,7 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from dawr.accounts.rules import SYSTEM
 from dawr.facilities import queries as facilities
+from dawr.facilities.commands import archive_clinic
 from dawr.facilities.rules import Facility
 from dawr.tickets import jobs, queries
 from dawr.tickets.rules import Priority, Status, Ticket, Verb, WrongState
@@ -170,6 +172,16 @@ async def test_the_house_turns_its_queues_where_nobody_asks(floor: Floor, house:
     floor.set_clock(pivot + timedelta(hours=3))
     await jobs.turn_service_days(house.services)
     assert (await floor.ticket(ticket.id)).status is Status.EXPIRED
+
+
+async def test_an_archived_clinic_keeps_no_other_from_turning(floor: Floor, house: House, pivot: datetime) -> None:
+    await floor.in_state("amina", Status.DONE)
+    ticket = await floor.enter("second", clinic="xray")
+    async with house.here().write() as tx:
+        await archive_clinic(tx, SYSTEM, clinic="lab", open_tickets=None)
+    floor.set_clock(pivot)
+    await jobs.turn_service_days(house.services)
+    assert (await floor.status("xray")).service_day == ticket.service_day + timedelta(days=1)
 
 
 async def test_with_nothing_left_to_do_no_queue_is_due(floor: Floor, house: House, pivot: datetime) -> None:

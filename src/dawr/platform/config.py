@@ -141,7 +141,7 @@ class Settings(BaseModel):
         "device's limit because a hospital's Wi-Fi is one address: everybody in the waiting room shares it.",
     )
     enter_per_address_burst: int = Field(
-        120,
+        300,
         ge=1,
         le=1_000_000,
         description="How many tickets one network address may ask for at once, before the steady limit counts: "

@@ -32,6 +32,19 @@ that is meant for one person would lock the whole room out. So there are two: a 
 cookie) and a wide one for each address, which only stops machines. Behind a proxy, `DAWR_TRUSTED_PROXIES` has to name
 it; otherwise every request seems to come from the proxy's own address, and all of them share one limit.
 
+## A PostgreSQL of your own
+
+Version 15 or later, encoding UTF8. The user in `DATABASE_URL` owns the database; it needs no superuser's rights. `dawr
+migrate` makes the role `dawr_app`, which owns nothing, and the app works under it. Where that user may not make roles,
+an administrator of the server runs this once, before or after the first start, and then `dawr migrate` again:
+
+    CREATE ROLE dawr_app NOLOGIN;
+    GRANT dawr_app TO the_user_in_database_url;
+
+Without the role the app works as the owner of its tables. Row-level security is forced, so it binds the owner too, and
+facilities stay apart; what is missing is the second wall, that a mistake in the app could not alter tables or read the
+directory of logins past its functions. `dawr doctor` says which of the two it is.
+
 ## Several servers on one database
 
 Give all of them the same `DATABASE_URL` and the same `DAWR_KEYS`. Behind a transaction pooler set `DATABASE_DIRECT_URL`

@@ -222,16 +222,16 @@ def _cut(connection: Connection) -> None:
 
 
 async def _role_clause(connection: Connection) -> str:
-    """The clause that leaves the owner's rights; empty where the server gave none to make roles (RLS is forced anyway)."""
-    found = await (
-        await connection.execute(
-            "SELECT exists(SELECT FROM pg_roles WHERE rolname = %(role)s) AS made,"
-            " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS above",
-            {"role": APP_ROLE},
-        )
-    ).fetchone()
+    """The clause that leaves the owner's rights; empty where the server gave none to take the role (RLS is forced anyway)."""
+    right = "SET" if connection.info.server_version >= 160000 else "MEMBER"
+    cursor = await connection.execute(
+        "SELECT exists(SELECT FROM pg_roles WHERE rolname = %(role)s AND pg_has_role(oid, %(right)s)) AS mine,"
+        " (SELECT rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user) AS above",
+        {"role": APP_ROLE, "right": right},
+    )
+    found = await cursor.fetchone()
     assert found is not None
-    if found["made"]:
+    if found["mine"]:
         return f"SET LOCAL ROLE {APP_ROLE}; "
     if found["above"]:
         raise RuntimeError(f"the role {APP_ROLE} is missing: run `dawr migrate`")

@@ -42,6 +42,7 @@ def _known_form(given: Any) -> Any:
 Here = Annotated[Context, Depends(context)]
 # Of clinics, doctors and desks. What none of them is called is not found, whatever it looks like.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ClinicName = Annotated[Name, Field(examples=["lab"])]
 TicketId = Annotated[UUID, BeforeValidator(_known_form)]
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 figures = APIRouter(prefix="/api/v1", tags=["figures"])
@@ -51,8 +52,8 @@ CHANGES = documented(401, 403, 409) | answers(shapes.TicketAnswer)
 class Enter(Body):
     """Who asks for a ticket. ``user`` is whatever tells this person from others: a device, a visitor number."""
 
-    clinic: Name
-    user: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    clinic: ClinicName
+    user: Annotated[str, StringConstraints(min_length=1, max_length=128), Field(examples=["TEST_1"])]
     doctor: Name | None = None
     name: PersonName | None = None
     phone: Phone | None = None
@@ -66,7 +67,7 @@ class Enter(Body):
 class CallNext(Body):
     """``clinic``: the first in order. ``ticket``: that one, out of order. Exactly one of them."""
 
-    clinic: Name | None = None
+    clinic: ClinicName | None = None
     ticket: TicketId | None = None
     desk: Name | None = None
 
@@ -80,12 +81,12 @@ class Recall(OneTicket):
 
 
 class Transfer(OneTicket):
-    to: Name
+    to: ClinicName
     place: Place = Place.END
 
 
 class Reset(Body):
-    clinic: Name
+    clinic: ClinicName
     reason: Reason
 
 
@@ -154,7 +155,7 @@ def _with_device(here: Context, response: Response) -> Response:
     "/status", responses=documented() | answers(shapes.StatusAnswer) | {304: {"description": "As the ETag says"}}
 )
 async def status(
-    clinic: Name, here: Here, if_none_match: Annotated[str | None, Header(max_length=200)] = None
+    clinic: ClinicName, here: Here, if_none_match: Annotated[str | None, Header(max_length=200)] = None
 ) -> Response:
     """Who waits, is called, is being served: by code, from one snapshot."""
     found, cursor = await current(here, clinic)
@@ -197,7 +198,7 @@ async def ticket(ticket: TicketId, here: Here) -> Response:
 
 
 @router.get("/tickets", responses=documented(401, 403) | answers(shapes.AtDeskAnswer))
-async def tickets(clinic: Name, here: Here, ended: Annotated[bool, Query()] = False) -> Response:
+async def tickets(clinic: ClinicName, here: Here, ended: Annotated[bool, Query()] = False) -> Response:
     """For the staff of a clinic: its open tickets in order with the people's names, or the last that ended today."""
     here.actor.require(Right.QUEUE, clinic)
     async with here.read() as tx:

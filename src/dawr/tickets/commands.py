@@ -94,7 +94,8 @@ async def call_next(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id:
     actor.require(Right.QUEUE, clinic.id)
     clinic.require_desk(desk)
     queue = await store.lock_queue(tx, facility, clinic)
-    doctor = actor.doctor if actor.role is Role.DOCTOR else None
+    # A doctor whom tickets cannot name has no name to look for, and takes those that name nobody.
+    doctor = actor.doctor or "" if actor.role is Role.DOCTOR else None
     ticket = await store.first_waiting(tx, clinic.id, doctor)
     if ticket is None:
         raise rules.QueueEmpty

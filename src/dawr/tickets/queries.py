@@ -92,7 +92,8 @@ _ENDED_AT_DESK = (
     + " AND t.clinic = %(clinic)s AND t.ended_day = q.service_day ORDER BY t.ended_at DESC LIMIT 20"
 )
 _DUE = f"""
-SELECT q.clinic FROM queue q WHERE q.facility_id = %(facility_id)s AND (q.service_day < %(today)s OR (
+SELECT q.clinic FROM queue q JOIN clinic c ON c.facility_id = q.facility_id AND c.clinic = q.clinic
+WHERE q.facility_id = %(facility_id)s AND c.archived_on IS NULL AND (q.service_day < %(today)s OR (
   %(grace_over)s AND NOT q.carries AND EXISTS (
     SELECT FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.service_day < q.service_day
     AND {IS_OPEN.replace("status", "t.status")})))

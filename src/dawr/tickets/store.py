@@ -236,9 +236,9 @@ async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
 
 
 async def first_waiting(tx: WriteTx, clinic_id: str, doctor: str | None) -> Ticket | None:
-    """Who is next. For a doctor: the first who names them or names nobody."""
+    """Who is next. For a ``doctor``: the first who names them or names nobody; ``None`` is whoever takes the first of all."""
     # The queue's lock keeps other desks out. Skipping locked rows would pass over whoever a visit is just being linked to.
-    sql = _FIRST_FOR_DOCTOR if doctor else _FIRST
+    sql = _FIRST if doctor is None else _FIRST_FOR_DOCTOR
     row = await tx.row(sql, clinic=clinic_id, doctor=doctor)
     return as_ticket(row) if row else None
 

@@ -49,7 +49,8 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         given = (header(scope, b"x-request-id") or b"").decode("latin-1")
-        request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(8)
+        # 32 hexadecimal digits: a shorter id may hold what the log takes for a phone number.
+        request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
         status = 0
 
         async def noting(message: Message) -> None:

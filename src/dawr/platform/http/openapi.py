@@ -17,6 +17,26 @@ Errors are `application/problem+json` with a stable `code`. Times are RFC 3339 w
 something takes an `Idempotency-Key`. The facility of a request is `/f/<facility>/…`, else the header `X-Facility`, else the
 signed-in user's own, else the default one.
 """
+ANYWHERE = ("/metrics", "/api/v1/health", "/api/v1/auth/login", "/api/v1/auth/refresh", "/api/v1/auth/logout")
+UNREPEATABLE = "/api/v1/auth/"
+PARAMETERS = {
+    "facility": {
+        "name": "X-Facility",
+        "in": "header",
+        "description": "The facility's short name, where neither the address nor the sign-in tells it",
+        "schema": {"type": "string", "examples": ["mmc"]},
+    },
+    "key": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same request under the same key is done once, and answered again",
+        "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{16,200}$"},
+    },
+}
+HEADERS = {
+    "replayed": {"description": "`true` where this was done before", "schema": {"type": "string", "enum": ["true"]}},
+    "waiting": {"description": "Seconds until it may be tried again", "schema": {"type": "integer", "minimum": 1}},
+}
 
 
 def schema_of(app: FastAPI) -> dict[str, Any]:
@@ -31,13 +51,32 @@ def schema_of(app: FastAPI) -> dict[str, Any]:
         "ticket": {"type": "apiKey", "in": "header", "name": "Ticket-Secret"},
     }
     document["security"] = [{}, {"bearer": []}, {"ticket": []}]
+    components["parameters"] = PARAMETERS
+    components["headers"] = HEADERS
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            _describe_headers(path, method, operation)
     return document
 
 
+def _describe_headers(path: str, method: str, operation: dict[str, Any]) -> None:
+    """What every operation takes and answers in headers, which no handler declares: the facility, the client's key."""
+    repeatable = method == "post" and not path.startswith(UNREPEATABLE)
+    asked = ["facility"] * (not path.startswith(ANYWHERE)) + ["key"] * repeatable
+    if asked:
+        operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{one}"} for one in asked)
+    for status, response in operation["responses"].items():
+        found = "waiting" if status in ("429", "503") else "replayed" if repeatable and status < "3" else None
+        if found:
+            name = {"waiting": "Retry-After", "replayed": "Idempotent-Replayed"}[found]
+            response.setdefault("headers", {})[name] = {"$ref": f"#/components/headers/{found}"}
+
+
 def mount(app: FastAPI, _: Services) -> None:
-    async def document(_: Request) -> JSONResponse:
+    async def document(request: Request) -> JSONResponse:
         if app.openapi_schema is None:
             app.openapi_schema = schema_of(app)
-        return JSONResponse(app.openapi_schema)
+        root = request.scope.get("root_path")
+        return JSONResponse(app.openapi_schema | ({"servers": [{"url": root}]} if root else {}))
 
     app.add_route(PATH, document, include_in_schema=False)

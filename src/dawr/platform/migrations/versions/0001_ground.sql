@@ -122,6 +122,16 @@ CREATE POLICY facility ON idempotency_claim USING (facility_id = nullif(current_
 
 GRANT SELECT, INSERT, UPDATE ON idempotency_claim TO dawr_app;
 
+CREATE TABLE installation (
+	id SMALLINT DEFAULT 1 NOT NULL, 
+	key_id SMALLINT NOT NULL, 
+	code BYTEA NOT NULL, 
+	CONSTRAINT installation_pkey PRIMARY KEY (id), 
+	CONSTRAINT installation_only_one_check CHECK (id = 1)
+);
+
+GRANT SELECT, INSERT ON installation TO dawr_app;
+
 CREATE TABLE job_tick (
 	name TEXT NOT NULL, 
 	ended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
