@@ -75,7 +75,8 @@ def build_services(settings: Settings, *, clock: Clock | None = None) -> Service
 
 
 def create_app(services: Services) -> FastAPI:
-    """The app with every slice mounted. ``app.state.lifespans`` run around its life, ``on_stop`` when it is told to end."""
+    """The app with every slice mounted. ``app.state.lifespans`` run around its life, ``on_stop`` when it is told to end;
+    ``why_not`` is what kept it from starting."""
     app = FastAPI(
         title="Dawr",
         version=version("dawr"),
@@ -89,6 +90,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.resolve = _resolve
     app.state.lifespans = []
     app.state.on_stop = []
+    app.state.why_not = None
     problems.install(app)
     app.add_middleware(FacilityPrefix)
     app.add_middleware(PlainRequests)
@@ -105,8 +107,12 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     await services.db.open()
     async with AsyncExitStack() as stack:
         stack.push_async_callback(services.db.close)
-        for one in lifespans:
-            await stack.enter_async_context(one())
+        try:
+            for one in lifespans:
+                await stack.enter_async_context(one())
+        except Exception as error:
+            app.state.why_not = error
+            raise
         yield
 
 

@@ -28,6 +28,7 @@ from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.health import VERSION
 from dawr.platform.http.openapi import schema_of
 from dawr.platform.ids import new_id
+from dawr.platform.keyguard import require_same_keys
 from dawr.platform.migrate import MigrationError, freeze, migrate
 from dawr.platform.services import Services
 from dawr.realtime.mount import announcing
@@ -134,6 +135,7 @@ async def _work(services: Services) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await services.db.open()
     try:
+        await require_same_keys(services.db, services.keyring)
         async with announcing(services), run_worker(services):
             say("Background work is running.")
             await stopping.wait()
@@ -369,6 +371,7 @@ async def _opened(settings: Settings, work: Callable[[Services], Awaitable[T]]) 
     services = build_services(settings)
     await services.db.open()
     try:
+        await require_same_keys(services.db, services.keyring)
         return await work(services)
     finally:
         await services.db.close()

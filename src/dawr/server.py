@@ -18,6 +18,7 @@ from dawr.app import build_services, create_app
 from dawr.demo.loader import load_demo
 from dawr.facilities import queries as facilities
 from dawr.platform.config import Settings
+from dawr.platform.crypto import KeyringError
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.embedded_postgres_home import running_url
 from dawr.platform.keyguard import require_same_keys
@@ -58,17 +59,21 @@ def serve(settings: Settings, say: Say) -> None:
         if not settings.rate_limits:
             log.warning("rate_limits_off", reason="DAWR_RATE_LIMITS; for tests and benchmarks only")
         server = Server(_config(app, settings), app=app, on_ready=lambda port: _ready(settings, port, say))
-        _run(server, sockets)
+        _run(server, sockets, app)
         # From here on only the end is left, and a second signal would but cut it short.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
-def _run(server: "Server", sockets: list[socket.socket]) -> None:
+def _run(server: "Server", sockets: list[socket.socket], app: FastAPI) -> None:
     try:
         server.run(sockets=sockets)
     except SystemExit as error:
-        # Uvicorn's way of saying that the app did not start, after it has logged the reason.
+        # Uvicorn's way of saying that the app did not start.
+        why_not = app.state.why_not
+        if isinstance(why_not, KeyringError):
+            raise why_not from error
+        log.error("not_started", exc_info=why_not)
         raise CannotServe("Dawr could not start; the log above says why.") from error
 
 

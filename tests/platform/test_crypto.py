@@ -197,6 +197,7 @@ def _changed(**changes: object) -> str:
             keys=[{"id": 2**32, "created": "2026-11-21T00:00:00+00:00", "secret": base64.b64encode(b"k" * 32).decode()}]
         ),
     ],
+    ids=range(11),
 )
 def test_keys_in_a_wrong_form_are_refused(text: str) -> None:
     with pytest.raises(KeyFileError):

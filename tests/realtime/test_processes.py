@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from dawr.realtime.mount import announcing
 from tests.conftest import House, Live, found_house, make_services, new_database
 from tests.realtime.conftest import base_of, floor_of, hub_of, process
 from tests.realtime.folding import proves_stream
@@ -89,6 +90,19 @@ async def test_a_lost_notification_costs_the_time_until_the_poll(
                 assert await stream.quiet(0.7)
     finally:
         await mute.db.close()
+
+
+async def test_a_worker_without_streams_tells_what_it_commits(
+    house: House, deaf_to_polls: Live, database_url: str, tmp_path: Path
+) -> None:
+    worker = make_services(database_url, tmp_path / "worker")
+    await worker.db.open()
+    try:
+        async with announcing(worker), _listening(deaf_to_polls, house) as stream:
+            await Floor(House(worker, house.facility)).enter("amina")
+            assert (await stream.one()).data["number"] == 1
+    finally:
+        await worker.db.close()
 
 
 def _kill(url: str, kind: str) -> int:

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 
 from dawr.facilities.rules import WEEKDAYS, ClinicClosed, DoctorNotFound, QueuePaused
+from dawr.tickets import store
+from dawr.tickets.people import shown_person
 from dawr.tickets.rules import Priority, PriorityNotAllowed, QueueFull, Verb
 from tests.conftest import House, found_house
 from tests.tickets.conftest import Floor
@@ -111,3 +113,47 @@ async def test_another_facility_counts_on_its_own(floor: Floor, house: House) ->
     await floor.enter("amina")
     assert (await other.enter("amina")).number == 1
     assert replace(other.house).facility.id != house.facility.id
+
+
+async def test_the_last_place_goes_to_one_of_those_who_ask_at_once(floor: Floor, house: House) -> None:
+    await house.change_clinic("lab", capacity=2)
+    answers = await asyncio.gather(*(floor.enter(f"person-{n}") for n in range(6)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in answers) == [*["QueueFull"] * 4, "Ticket", "Ticket"]
+
+
+async def test_whoever_is_in_a_full_queue_still_finds_their_ticket(floor: Floor, house: House) -> None:
+    await house.change_clinic("lab", capacity=1)
+    ticket = await floor.enter("amina")
+    assert await floor.enter_or_find("amina") == (ticket, True)
+
+
+@pytest.mark.parametrize("who", ["stranger", "patient", "display", "doctor of another clinic"])
+@pytest.mark.parametrize("priority", [Priority.PRIORITY, Priority.EMERGENCY])
+async def test_nobody_gives_themselves_a_priority(floor: Floor, who: str, priority: Priority) -> None:
+    actor = floor.someone(who, await floor.enter("amina"))
+    with pytest.raises(PriorityNotAllowed):
+        await floor.enter("second", actor=actor, priority=priority)
+
+
+async def test_a_priority_asked_for_later_does_not_move_a_ticket(floor: Floor, house: House) -> None:
+    await floor.enter("first")
+    ticket = await floor.enter("amina")
+    again = await floor.enter_or_find("amina", actor=house.rui, priority=Priority.EMERGENCY)
+    assert again == (ticket, True)
+    assert await floor.waiting() == ["LAB-001", "LAB-002"]
+
+
+@pytest.mark.parametrize(
+    "name", ["أمينة", "अमीना", "👩🏽‍⚕️ Amina", "O'Neil; DROP TABLE ticket", "x" * 5000, "\u202eanimA"]
+)
+async def test_names_of_every_script_come_back_as_given(floor: Floor, house: House, name: str) -> None:
+    ticket = await floor.enter("amina", name=name)
+    assert shown_person(house.here(), await floor.view(ticket.id))["name"] == name
+
+
+async def test_one_person_in_two_facilities_is_not_the_same(floor: Floor) -> None:
+    other = await floor.elsewhere()
+    mine, theirs = await floor.enter("amina"), await other.enter("amina")
+    async with floor.house.here().read() as here, other.house.here().read() as there:
+        persons = [(await store.personal_of(here, mine.id)).person, (await store.personal_of(there, theirs.id)).person]
+    assert persons[0] != persons[1]

@@ -132,6 +132,25 @@ async def test_within_the_grace_they_can_still_be_called(floor: Floor, house: Ho
     assert (await floor.call()).id == ticket.id
 
 
+async def test_who_waited_in_vain_yesterday_and_comes_today_gets_todays_number(
+    floor: Floor, house: House, pivot: datetime
+) -> None:
+    yesterday = await floor.enter("amina")
+    await house.change_clinic("lab", hours=OPENS_AT_SIX)
+    floor.set_clock(pivot + timedelta(minutes=61))
+    today = await floor.enter("amina")
+    assert (today.number, today.service_day - yesterday.service_day) == (1, timedelta(days=1))
+    assert (await floor.ticket(yesterday.id)).status is Status.EXPIRED
+
+
+async def test_who_is_being_served_over_the_turn_keeps_the_ticket(floor: Floor, house: House, pivot: datetime) -> None:
+    serving = await floor.in_state("amina", Status.SERVING)
+    await house.change_clinic("lab", hours=OPENS_AT_SIX)
+    floor.set_clock(pivot + timedelta(minutes=61))
+    assert (await floor.enter_or_find("amina"))[1] is True
+    assert (await floor.ticket(serving.id)).status is Status.SERVING
+
+
 async def test_only_people_of_earlier_days_expire(floor: Floor, house: House, pivot: datetime) -> None:
     await floor.enter("yesterday")
     await house.change_clinic("lab", hours=OPENS_AT_SIX)

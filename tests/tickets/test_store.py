@@ -89,7 +89,7 @@ async def test_one_person_has_no_two_open_tickets(floor: Floor, house: House) ->
     person = keep_person(house.here(), ticket.id, user="amina", name=None, phone=None).person
     with pytest.raises(UniqueViolation):
         await copy(house, ticket, person=person)
-    await copy(house, ticket, person=person, status="done", ended_at=MOMENT, ended_day="2026-11-21")
+    await copy(house, ticket, person=person, status="cancelled", ended_at=MOMENT, ended_day="2026-11-21")
 
 
 _EVENT = """

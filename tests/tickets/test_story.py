@@ -1,5 +1,6 @@
 """Whatever people, desks and clocks do in whatever order: nothing is lost, nothing counted twice, and every screen is right."""
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -170,6 +171,20 @@ async def test_any_story_keeps_the_world_whole(services: Services, story: list[S
     async with a_story(services) as told:
         for step in story:
             await told.play(step)
+            await told.check()
+
+
+@settings(
+    max_examples=12,
+    deadline=None,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(st.lists(st.lists(steps, min_size=2, max_size=6), min_size=6, max_size=12))
+async def test_any_story_told_by_several_at_once_does_so_too(services: Services, rounds: list[list[Step]]) -> None:
+    async with a_story(services) as told:
+        for at_once in rounds:
+            await asyncio.gather(*map(told.play, at_once))
             await told.check()
 
 

@@ -29,7 +29,7 @@ async def test_both_tickets_are_linked(floor: Floor, house: House) -> None:
     ticket = await floor.enter("amina")
     there = await floor.transfer(ticket, "xray")
     async with house.here().read() as tx:
-        assert await queries.following(tx, ticket.id) == there.id
+        assert await queries.following(tx, await floor.ticket(ticket.id)) == there.id
     assert await floor.history(there) == ["ticket_entered"]
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dawr.accounts.rules import SYSTEM
+from dawr.tickets import queries
 from dawr.tickets.rules import AlreadyInQueue, NothingToUndo, Place, Status, Ticket, TicketNotFound, Verb
 from tests.conftest import House
 from tests.tickets.conftest import ONLY_STAFF, Floor
@@ -245,3 +246,12 @@ async def test_a_transfer_taken_back_while_the_person_is_called_there(floor: Flo
     await asyncio.gather(floor.undo(ticket), floor.call(clinic="xray"), return_exceptions=True)
     states = (await floor.ticket(ticket.id)).status, (await floor.ticket(there.id)).status
     assert states in [(Status.WAITING, Status.CANCELLED), (Status.TRANSFERRED, Status.CALLED)]
+
+
+async def test_whoever_followed_a_transfer_that_was_taken_back_is_led_back(floor: Floor) -> None:
+    left = await floor.enter("amina")
+    made = await floor.transfer(left, "xray")
+    await floor.undo(left)
+    async with floor.house.here().read() as tx:
+        assert await queries.following(tx, await floor.ticket(made.id)) == left.id
+        assert await queries.following(tx, await floor.ticket(left.id)) is None

@@ -91,7 +91,8 @@ async def archive_doctor(tx: WriteTx, actor: Actor, *, doctor: str, open_tickets
 async def _require_may_leave(
     tx: WriteTx, doctor: Doctor, clinics: Sequence[str], open_tickets: OpenTickets | None
 ) -> None:
-    for clinic in doctor.clinics:
+    # In the order in which transfers lock two queues, whatever the database's own is.
+    for clinic in sorted(doctor.clinics):
         if clinic not in clinics:
             await require_nobody(tx, open_tickets, clinic=clinic, doctor=doctor.id)
 

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from psycopg.rows import dict_row
 
+from dawr.platform import keyguard
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring, KeyringError
 from dawr.platform.migrate import OLDEST_SERVER, MigrationError, can_take_role, pending
@@ -107,11 +108,8 @@ def _disk(settings: Settings) -> Findings:
 def _keys(settings: Settings) -> Findings:
     path = settings.keys_file
     try:
-        if settings.keys:
-            keyring = Keyring.from_setting(settings.keys.get_secret_value())
-        elif path.exists():
-            keyring = Keyring.from_json(path.read_text("utf-8"))
-        else:
+        keyring = _keyring(settings)
+        if keyring is None:
             yield ok("keys", "will be made at the first start")
             return
     except (KeyringError, OSError, UnicodeDecodeError) as error:
@@ -122,6 +120,12 @@ def _keys(settings: Settings) -> Findings:
         yield fail("keys", f"{path} can be read by others (mode {mode:03o})", f"chmod 600 {path}")
     else:
         yield ok("keys", f"{len(keyring.key_ids)}, new values are sealed with number {keyring.primary_id}")
+
+
+def _keyring(settings: Settings) -> Keyring | None:
+    if settings.keys:
+        return Keyring.from_setting(settings.keys.get_secret_value())
+    return Keyring.from_json(settings.keys_file.read_text("utf-8")) if settings.keys_file.exists() else None
 
 
 def _tls(settings: Settings) -> Findings:
@@ -257,6 +261,17 @@ def _row_security(connection: Connection, _: Settings) -> Findings:
         yield ok("row security", "forced on every facility's tables")
 
 
+def _same_keys(connection: Connection, settings: Settings) -> Findings:
+    known = connection.execute(keyguard.KNOWN).fetchone()
+    try:
+        keyring = _keyring(settings)
+    except (KeyringError, OSError, UnicodeDecodeError):
+        return
+    if known and not (keyring and keyguard.fits(keyring, known)):
+        advice = "Put keys.json (or DAWR_KEYS) back from its copy; what these keys sealed is lost without them."
+        yield fail("keys", "are not those this database was written with", advice)
+
+
 def _worker(connection: Connection, _: Settings) -> Findings:
     since = "SELECT extract(epoch FROM clock_timestamp() - max(ended_at))::float AS silent FROM job_tick"
     silent = _one(connection, since)["silent"]
@@ -286,7 +301,12 @@ def _statistics(connection: Connection, _: Settings) -> Findings:
         yield warn("statistics", f"none about {', '.join(unseen)}", "Run ANALYZE, and see that autovacuum is on.")
 
 
-_INSIDE: tuple[Callable[[Connection, Settings], Findings], ...] = (_row_security, _worker, _statistics)
+_INSIDE: tuple[Callable[[Connection, Settings], Findings], ...] = (
+    _row_security,
+    _same_keys,
+    _worker,
+    _statistics,
+)
 
 
 def _one(connection: Connection, query: str) -> dict[str, Any]:

@@ -51,6 +51,12 @@ class NotFound(Problem):
     title = N_("There is nothing here")
 
 
+class TooSlow(Problem):
+    status = 408
+    code = "request_timeout"
+    title = N_("The request took too long to arrive")
+
+
 class Conflict(Problem):
     status = 409
     code = "conflict"

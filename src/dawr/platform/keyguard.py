@@ -4,6 +4,9 @@ The first start leaves a code that only the holder of the keys can make; every l
 ``keys.json``, replaced by fresh keys without a word, is noticed before anything is written with them.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import CheckConstraint, Column, LargeBinary, SmallInteger, text
 
 from dawr.platform.crypto import Keyring, KeyringError
@@ -21,7 +24,7 @@ installation = global_table(
 )
 
 _REMEMBER = "INSERT INTO installation (key_id, code) VALUES (%(key_id)s, %(code)s) ON CONFLICT DO NOTHING"
-_KNOWN = "SELECT key_id, code FROM installation"
+KNOWN = "SELECT key_id, code FROM installation"
 _PURPOSE, _MESSAGE = "installation", b"dawr"
 
 
@@ -40,7 +43,12 @@ async def require_same_keys(db: Database, keyring: Keyring) -> None:
     async with db.write() as tx:
         key_id, code = keyring.mac(_PURPOSE, _MESSAGE)
         await tx.execute(_REMEMBER, key_id=key_id, code=code)
-        known = await tx.row(_KNOWN)
+        known = await tx.row(KNOWN)
     assert known is not None
-    if not keyring.verify_mac(_PURPOSE, _MESSAGE, known["key_id"], bytes(known["code"])):
+    if not fits(keyring, known):
         raise OtherKeys
+
+
+def fits(keyring: Keyring, known: Mapping[str, Any]) -> bool:
+    """Whether these are the keys of the row that ``KNOWN`` finds."""
+    return keyring.verify_mac(_PURPOSE, _MESSAGE, known["key_id"], bytes(known["code"]))

@@ -19,6 +19,7 @@ counter = facility_table(
     Column("series", Integer, primary_key=True),
     Column("last", Integer, nullable=False),
     CheckConstraint("last > 0", name="last_positive"),
+    grants="SELECT, INSERT, UPDATE",
     fillfactor=50,
 )
 

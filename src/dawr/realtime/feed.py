@@ -22,9 +22,8 @@ from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, Ti
 from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, retry
 from dawr.tickets import commands
 from dawr.tickets import queries as tickets
-from dawr.tickets.rules import Status
 
-JOIN_SECONDS = 5.0
+JOIN_SECONDS = 1.8
 NEWCOMERS = 500
 SLICE = 500
 log = get_logger(__name__)
@@ -211,7 +210,7 @@ class Feed:
         found: dict[UUID, dict[str, Any]] = {}
         for ticket, view in (await tickets.views(tx, here, sorted(wanted))).items():
             found[ticket] = view.answer(follow=tickets.follow_of(here, ticket))
-            next_id = await tickets.following(tx, ticket) if view.ticket.status is Status.TRANSFERRED else None
+            next_id = await tickets.following(tx, view.ticket)
             if next_id:
                 found[ticket]["next"] = tickets.follow_of(here, next_id)
         return found

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import deepcopy
 
 from fastapi import FastAPI
 from starlette.routing import Route
@@ -30,7 +31,7 @@ def mount(app: FastAPI, services: Services) -> None:
 
     route = Route(PATH, EventStream(hub), methods=["GET"], name="event_stream", include_in_schema=False)
     app.router.routes.append(route)
-    app.state.openapi_paths = getattr(app.state, "openapi_paths", {}) | {PATH: {"get": OPERATION}}
+    app.state.openapi_paths = getattr(app.state, "openapi_paths", {}) | {PATH: {"get": deepcopy(OPERATION)}}
     app.state.lifespans.append(hub.running)
     app.state.on_stop.append(hub.stop)
     app.state.health.add("events", well)

@@ -28,7 +28,7 @@ from dawr.tickets import commands, queries
 from dawr.tickets.api_shapes import answers
 from dawr.tickets.commands import Arrival, Handover
 from dawr.tickets.people import device_index, keep_person, passed_on, shown_person
-from dawr.tickets.rules import Place, Priority, Status, Ticket, Verb
+from dawr.tickets.rules import Place, Priority, Ticket, Verb
 
 
 def _known_form(given: Any) -> Any:
@@ -192,8 +192,7 @@ async def ticket(ticket: TicketId, here: Here) -> Response:
         view = await queries.seen_by(tx, here, actor, ticket)
         known = actor.ticket == ticket or actor.may(Right.QUEUE, view.ticket.clinic)
         content = view.answer(follow=queries.follow_of(here, ticket) if known else None)
-        moved = known and view.ticket.status is Status.TRANSFERRED
-        next_id = await queries.following(tx, ticket) if moved else None
+        next_id = await queries.following(tx, view.ticket) if known else None
     return answer(content | ({"next": queries.follow_of(here, next_id)} if next_id else {}))
 
 

@@ -38,8 +38,11 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
     clinic.require_doctor(arrival.doctor)
     if arrival.personal.person:
         present = await store.active_of(tx, clinic.id, arrival.personal.person)
-        if present:
+        if present and not _left_over(present, queue):
             return present, True
+        if present:
+            # It would end with the grace, and the person is here now.
+            queue = await _end_all(tx, SYSTEM, queue, [present], verb=Verb.EXPIRE, extra={})
     await _require_room(tx, facility, clinic)
     key = rules.joining_key(queue, tx.now)
     number = await store.next_number(tx, queue)
@@ -54,6 +57,11 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
     change = Change(ENTERED, None, ticket, ahead=await store.count_ahead(tx, ticket))
     _, recorded = await store.record(tx, actor, replace(queue, last_key=key), [change], personal=arrival.personal)
     return recorded[0], False
+
+
+def _left_over(ticket: Ticket, queue: Queue) -> bool:
+    carried = queue.carries or ticket.service_day == queue.service_day
+    return not carried and ticket.status in (Status.WAITING, Status.HELD)
 
 
 def _fresh(

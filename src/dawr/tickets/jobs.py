@@ -8,12 +8,19 @@ from dawr.tickets import commands, queries
 
 @periodic("turn_service_days", every_seconds=20)
 async def turn_service_days(services: Services) -> None:
-    """Turns queues to the present service day and expires what was left over past its grace."""
+    """Turns queues to the present service day and expires what was left over past its grace. A queue that cannot be turned
+    keeps no other from it; the failures are raised together at the end."""
+    failures: list[Exception] = []
     for facility_id in await facilities.every_facility(services):
         async with services.db.read(facility_id) as tx:
             facility = await facilities.facility(tx)
             due = await queries.due_queues(tx, facility) if facility else []
         for clinic_id in due:
             assert facility is not None
-            async with services.db.write(facility_id) as turning:
-                await commands.turn(turning, facility, clinic_id=clinic_id)
+            try:
+                async with services.db.write(facility_id) as turning:
+                    await commands.turn(turning, facility, clinic_id=clinic_id)
+            except Exception as error:
+                failures.append(error)
+    if failures:
+        raise ExceptionGroup("queues that could not be turned", failures)

@@ -13,10 +13,10 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform.cursors import Cursor
 from dawr.platform.db import ReadTx
-from dawr.platform.events import Recorded, epoch
+from dawr.platform.events import Recorded, epoch, last
 from dawr.platform.services import Services
 from dawr.tickets import rules, store
-from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED
+from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED, WITHDRAWN
 from dawr.tickets.rules import Status, Ticket, TicketNotFound
 from dawr.tickets.secrets import secret_of, ticket_of
 from dawr.tickets.store_tables import IS_OPEN
@@ -340,10 +340,16 @@ async def due_queues(tx: ReadTx, facility: Facility) -> list[str]:
     return [row["clinic"] for row in await tx.rows(_DUE, today=today, grace_over=grace_over)]
 
 
-async def following(tx: ReadTx, ticket_id: UUID) -> UUID | None:
-    """The ticket that a transfer made of this one."""
-    found = await tx.value(_NEXT, ticket=str(ticket_id))
-    return UUID(found) if found else None
+async def following(tx: ReadTx, one: Ticket) -> UUID | None:
+    """Where the person of an ended ticket goes on: in the ticket that a transfer made of it, or, where that transfer was
+    taken back, in the one before it."""
+    if one.status is Status.TRANSFERRED:
+        found = await tx.value(_NEXT, ticket=str(one.id))
+        return UUID(found) if found else None
+    if one.status is Status.CANCELLED and one.previous:
+        ended = await last(tx, one.id)
+        return one.previous if ended and ended.type == WITHDRAWN else None
+    return None
 
 
 async def service_seconds(tx: ReadTx, clinic_id: str, *, since: date, limit: int = 60) -> list[float]:

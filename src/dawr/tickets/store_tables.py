@@ -74,7 +74,7 @@ ticket = facility_table(
     CheckConstraint(f"priority IN ({', '.join(repr(p.value) for p in Priority)})", name="priority"),
     CheckConstraint("rank IN (0, 1)", name="rank"),
     CheckConstraint(f"({IS_OPEN}) = (ended_at IS NULL) AND (ended_at IS NULL) = (ended_day IS NULL)", name="ended"),
-    CheckConstraint("status NOT IN ('called', 'serving') OR called_at IS NOT NULL", name="called"),
+    CheckConstraint("status NOT IN ('called', 'serving', 'done', 'no_show') OR called_at IS NOT NULL", name="called"),
     CheckConstraint("status <> 'serving' OR started_at IS NOT NULL", name="started"),
     CheckConstraint(
         "status <> 'waiting' OR (desk IS NULL AND called_at IS NULL AND started_at IS NULL)", name="waiting"

@@ -12,7 +12,6 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Entry, named
 from dawr.platform.db import ReadTx
 from dawr.tickets import queries as tickets
-from dawr.tickets.rules import Status
 from dawr.waits import queries as waits
 from dawr.waits.rules import estimate
 
@@ -121,7 +120,7 @@ async def ticket_page(here: Context, ticket_id: UUID, lang: str) -> TicketPage:
     """The ticket for whoever holds its secret; ``TicketNotFound`` when it is over for a day."""
     async with here.read() as tx:
         view = await tickets.seen_by(tx, here, Actor(kind="patient", ticket=ticket_id), ticket_id)
-        following = await tickets.following(tx, ticket_id) if view.ticket.status is Status.TRANSFERRED else None
+        following = await tickets.following(tx, view.ticket)
         clinic = await facilities.clinic(tx, view.ticket.clinic)
         return TicketPage(
             ticket=view.answer() | {"next": tickets.follow_of(here, following) if following else None},

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from dawr.platform.errors import Invalid, Problem, TooLarge
+from dawr.platform.errors import Invalid, Problem, TooLarge, TooSlow
 from dawr.platform.http.bodies import FORBIDDEN
 from dawr.platform.http.problems import language_of, response_of
 from dawr.platform.logging import get_logger, request_context
@@ -51,12 +51,13 @@ class RequestLog:
         given = (header(scope, b"x-request-id") or b"").decode("latin-1")
         # 32 hexadecimal digits: a shorter id may hold what the log takes for a phone number.
         request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
-        status = 0
+        status, answered = 0, 0.0
 
         async def noting(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                # A stream's life is not the time somebody waited for it.
+                status, answered = message["status"], time.perf_counter()
                 message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -64,8 +65,12 @@ class RequestLog:
         with request_context(request_id=request_id, user_agent=(header(scope, b"user-agent") or b"").decode("latin-1")):
             try:
                 await self.app(scope, receive, noting)
+            except Exception:
+                status = status or 500
+                raise
             finally:
-                self._note(scope, status or 500, time.perf_counter() - started)
+                # Nobody was answered: whoever asked had gone.
+                self._note(scope, status or 499, (answered or time.perf_counter()) - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         # A plain ASGI endpoint is no route that the framework notes; it may tell its own path.
@@ -77,7 +82,7 @@ class RequestLog:
 
 
 class PlainRequests:
-    """Refuses control characters in addresses and bodies over the limit; hands the body on as one message.
+    """Refuses control characters in addresses, and bodies over the limit; hands a body that has come whole on as one message.
 
     ``curl -d`` calls JSON a form: on the API's addresses that is read as the JSON it is.
     """
@@ -95,8 +100,12 @@ class PlainRequests:
                 receive = await self._read(scope, receive)
         except Problem as problem:
             await refuse(problem, scope, receive, send)
+        except TimeoutError:
+            await refuse(TooSlow(), scope, receive, send)
+        except ConnectionAbortedError:
             return
-        await self.app(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
     def _check_address(self, scope: Scope) -> None:
         address = unquote_to_bytes(scope.get("raw_path") or scope["path"].encode()) + unquote_to_bytes(
@@ -110,12 +119,15 @@ class PlainRequests:
             raise Invalid
 
     async def _read(self, scope: Scope, receive: Receive) -> Receive:
+        """Raises ``TooLarge``, ``TimeoutError`` for a body that does not come, ``ConnectionAbortedError`` if its sender went."""
         if int(header(scope, b"content-length") or 0) > MAX_BODY:
             raise TooLarge
         body = b""
         async with asyncio.timeout(BODY_SECONDS):
             while True:
                 message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ConnectionAbortedError
                 body += message.get("body", b"")
                 if len(body) > MAX_BODY:
                     raise TooLarge

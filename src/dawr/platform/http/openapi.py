@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from dawr.platform.http.problems import PROBLEM_SCHEMA
+from dawr.platform.http.problems import PROBLEM_SCHEMA, documented
 from dawr.platform.services import Services
 
 PATH = "/api/v1/openapi.json"
@@ -65,6 +65,8 @@ def _describe_headers(path: str, method: str, operation: dict[str, Any]) -> None
     asked = ["facility"] * (not path.startswith(ANYWHERE)) + ["key"] * repeatable
     if asked:
         operation.setdefault("parameters", []).extend({"$ref": f"#/components/parameters/{one}"} for one in asked)
+    if "requestBody" in operation:
+        operation["responses"] |= {str(one): said for one, said in documented(408).items() if one == 408}
     for status, response in operation["responses"].items():
         found = "waiting" if status in ("429", "503") else "replayed" if repeatable and status < "3" else None
         if found:

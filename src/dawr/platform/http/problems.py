@@ -118,6 +118,7 @@ _PHRASES = {
     401: "No valid credential",
     403: "Not your right",
     404: "Not here",
+    408: "Too slow to arrive",
     409: "Not in this state",
     413: "Too large",
     422: "A mistake in the request",

@@ -21,7 +21,7 @@ ALTER TABLE counter FORCE ROW LEVEL SECURITY;
 
 CREATE POLICY facility ON counter USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON counter TO dawr_app;
+GRANT SELECT, INSERT, UPDATE ON counter TO dawr_app;
 
 CREATE TABLE directory.account (
 	account_id UUID NOT NULL, 
@@ -427,7 +427,7 @@ CREATE TABLE ticket (
 	CONSTRAINT ticket_priority_check CHECK (priority IN ('normal', 'priority', 'emergency')), 
 	CONSTRAINT ticket_rank_check CHECK (rank IN (0, 1)), 
 	CONSTRAINT ticket_ended_check CHECK ((status IN ('waiting', 'called', 'serving', 'held')) = (ended_at IS NULL) AND (ended_at IS NULL) = (ended_day IS NULL)), 
-	CONSTRAINT ticket_called_check CHECK (status NOT IN ('called', 'serving') OR called_at IS NOT NULL), 
+	CONSTRAINT ticket_called_check CHECK (status NOT IN ('called', 'serving', 'done', 'no_show') OR called_at IS NOT NULL), 
 	CONSTRAINT ticket_started_check CHECK (status <> 'serving' OR started_at IS NOT NULL), 
 	CONSTRAINT ticket_waiting_check CHECK (status <> 'waiting' OR (desk IS NULL AND called_at IS NULL AND started_at IS NULL))
 );
