@@ -130,8 +130,9 @@ class Database:
 
     async def open(self) -> None:
         await self.pool.open()
-        async with self.connection() as connection:
-            self._role_clause = await _role_clause(connection)
+        with _as_unavailable():
+            async with self.pool.connection() as connection:
+                self._role_clause = await _role_clause(connection)
 
     async def close(self) -> None:
         await self.pool.close(timeout=2)
@@ -151,17 +152,6 @@ class Database:
             for listener in self.on_commit:
                 listener(tx.touched)
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool; whatever keeps the server out of reach is ``Unavailable``."""
-        try:
-            connection = await self._borrowed()
-            async with self._returned(connection):
-                yield connection
-        except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
-            log.warning("database_out_of_reach", reason=type(error).__name__)
-            raise Unavailable from error
-
     async def _borrowed(self) -> Connection:
         """Waits for a connection as long as others come back (a crowd), no longer than ``REACH_SECONDS`` where none does."""
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -172,31 +162,60 @@ class Database:
                 if time.monotonic() - self._returned_at > REACH_SECONDS or time.monotonic() > deadline:
                     raise
 
-    @asynccontextmanager
-    async def _returned(self, connection: Connection) -> AsyncIterator[None]:
-        try:
-            yield
-            self._returned_at = time.monotonic()
-        finally:
-            await self.pool.putconn(connection)
+    async def _begun(self, first: str) -> Connection:
+        """A connection on which ``first`` has run. Nothing is done before it, so where it meets the end of a connection that a
+        server left behind, the next connection is tried."""
+        started = time.monotonic()
+        while True:
+            connection = await self._borrowed()
+            try:
+                with _leashed(connection, REACH_SECONDS):
+                    await connection.execute(first, prepare=False)
+                return connection
+            except (psycopg.OperationalError, psycopg.InterfaceError):
+                await self.pool.putconn(connection)
+                if time.monotonic() - started > REACH_SECONDS / 2:
+                    raise
+            except BaseException:
+                await self.pool.putconn(connection)
+                raise
 
     @asynccontextmanager
     async def _transaction(self, begin: str, facility_id: UUID | None) -> AsyncIterator[Connection]:
         setting = f"; SET LOCAL dawr.facility = '{facility_id}'" if facility_id else ""
         first = f"{begin}; {self._role_clause}SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'{setting}"
-        outcome = self._metrics.db_transactions.labels
-        async with self.connection() as connection:
-            with _leashed(connection, REACH_SECONDS):
-                await connection.execute(first, prepare=False)
+        with _as_unavailable():
+            connection = await self._begun(first)
             try:
-                with _leashed(connection, DEADLINE_SECONDS):
+                async with self._ended(connection):
                     yield connection
-                    await connection.execute("COMMIT", prepare=False)
-            except BaseException as error:
-                outcome(outcome=_outcome(error)).inc()
-                await _roll_back(connection)
-                raise
-            outcome(outcome="committed").inc()
+            finally:
+                await self.pool.putconn(connection)
+        self._returned_at = time.monotonic()
+
+    @asynccontextmanager
+    async def _ended(self, connection: Connection) -> AsyncIterator[None]:
+        """Commits what the block did, or takes it back."""
+        outcome = self._metrics.db_transactions.labels
+        try:
+            with _leashed(connection, DEADLINE_SECONDS):
+                yield
+                await connection.execute("COMMIT", prepare=False)
+        except BaseException as error:
+            outcome(outcome=_outcome(error)).inc()
+            await _roll_back(connection)
+            raise
+        outcome(outcome="committed").inc()
+
+
+@contextmanager
+def _as_unavailable() -> Iterator[None]:
+    """Whatever keeps the server out of reach is ``Unavailable``."""
+    try:
+        yield
+    except (PoolTimeout, psycopg.OperationalError, psycopg.InterfaceError) as error:
+        log.warning("database_out_of_reach", reason=type(error).__name__)
+        raise Unavailable from error
 
 
 @contextmanager
