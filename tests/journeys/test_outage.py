@@ -84,9 +84,10 @@ async def test_a_server_that_hangs_is_away_too(away: tuple[httpx2.AsyncClient, E
     for pid in (server.pid, *backends):
         os.kill(pid, signal.SIGSTOP)
     started = time.monotonic()
-    refused = await enter(client, "during")
+    refused, page = await asyncio.gather(enter(client, "during"), client.get("/board"))
     took = time.monotonic() - started
     for pid in (server.pid, *backends):
         os.kill(pid, signal.SIGCONT)
-    assert (refused.status_code, took < 2.0) == (503, True)
+    assert (refused.status_code, page.status_code, took < 2.0) == (503, 503, True)
+    assert page.headers["content-type"].startswith("text/html")
     assert (await until_served(client, "after", within=5)).status_code == 201

@@ -163,7 +163,7 @@ def library_with_arguments_that_do_not_fit() -> None:
 
 
 def library_with_extras() -> None:
-    logging.getLogger("procrastinate").info("x", extra={"job": {"task_kwargs": {"to": CANARY}, "args": [CANARY]}})
+    logging.getLogger("procrastinate").warning("x", extra={"job": {"task_kwargs": {"to": CANARY}, "args": [CANARY]}})
 
 
 def library_that_logs_an_exception_as_its_message() -> None:

@@ -30,4 +30,5 @@ class Cursor:
             return None
         if (epoch, facility) != (self.epoch.hex[-12:], self.facility.hex[-12:]) or not isinstance(versions, dict):
             return None
-        return versions if all(isinstance(one, int) and one >= 0 for one in versions.values()) else None
+        # By type and not by ``isinstance``: JSON's true is an int in Python, and none in the database.
+        return versions if all(type(one) is int and one >= 0 for one in versions.values()) else None

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dawr.platform.errors import NotFound, Problem
+from dawr.platform.errors import NotFound, Problem, Unavailable
 from dawr.web.render import Page, root_of
 
 FOR_PROGRAMS = ("/api/", "/static/", "/metrics")
@@ -45,7 +45,8 @@ def wants_page(request: Request) -> bool:
 async def error_page(request: Request, problem: Problem) -> Response:
     """The problem as a page. The facility's name is shown where it can still be read."""
     try:
-        page = await Page.open(request)
+        # With the store away there is nothing to read, and nobody should wait for that twice.
+        page = Page.anywhere(request) if isinstance(problem, Unavailable) else await Page.open(request)
     except Problem:
         page = Page.anywhere(request)
     say = page.voice.t.gettext

@@ -10,15 +10,16 @@ FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 
 def _without_control_characters(value: Any) -> Any:
-    if isinstance(value, str) and FORBIDDEN.search(value):
-        raise ValueError("control characters are not allowed")
-    if isinstance(value, dict):
-        for key, item in value.items():
-            _without_control_characters(key)
-            _without_control_characters(item)
-    if isinstance(value, list):
-        for item in value:
-            _without_control_characters(item)
+    # Not recursive: what a stranger sends may be nested as deeply as the stack allows.
+    inside = [value]
+    while inside:
+        one = inside.pop()
+        if isinstance(one, str) and FORBIDDEN.search(one):
+            raise ValueError("control characters are not allowed")
+        if isinstance(one, dict):
+            inside += [*one.keys(), *one.values()]
+        if isinstance(one, list):
+            inside += one
     return value
 
 
