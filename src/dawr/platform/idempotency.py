@@ -5,15 +5,16 @@ small ``note`` (ids, flags) lets the answer be given again. A transaction that f
 free; two at once wait for each other on the primary key.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, DateTime, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dawr.platform.db import WriteTx
+from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.schema import facility_table
 
@@ -41,6 +42,15 @@ WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = %(key)s
 _KEEP = """
 UPDATE idempotency_claim SET status = %(status)s, record = %(record)s, note = %(note)s
 WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = %(key)s
+"""
+
+_SEEN = """
+SELECT key FROM idempotency_claim
+WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = ANY(%(keys)s)
+"""
+_CLAIM_AND_KEEP = """
+INSERT INTO idempotency_claim (facility_id, caller, key, key_id, fingerprint, at, status, record, note)
+VALUES (%(facility_id)s, %(caller)s, %(key)s, %(key_id)s, %(fingerprint)s, %(at)s, %(status)s, %(record)s, %(note)s)
 """
 
 
@@ -95,3 +105,20 @@ async def keep(tx: WriteTx, key: Key, outcome: Outcome) -> None:
         record=outcome.record,
         note=Jsonb(dict(outcome.note)),
     )
+
+
+async def seen(tx: ReadTx, caller: str, keys: Sequence[bytes]) -> set[bytes]:
+    """Which of one caller's keys are claimed already."""
+    return {bytes(row["key"]) for row in await tx.rows(_SEEN, caller=caller, keys=list(keys))}
+
+
+async def claim_and_keep(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:
+    """Claims keys that were not ``seen`` together with their outcomes. One that somebody else claimed meanwhile is a
+    ``UniqueViolation``, which takes the transaction with it."""
+    await tx.execute_many(_CLAIM_AND_KEEP, [_claimed(key, outcome, tx.now) for key, outcome in outcomes])
+
+
+def _claimed(key: Key, outcome: Outcome, now: datetime) -> dict[str, object]:
+    key_id, fingerprint = key.sign(None)
+    own = {"caller": key.caller, "key": key.key, "key_id": key_id, "fingerprint": fingerprint, "at": now}
+    return own | {"status": outcome.status, "record": outcome.record, "note": Jsonb(dict(outcome.note))}

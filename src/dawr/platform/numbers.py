@@ -25,13 +25,13 @@ counter = facility_table(
 
 _NEXT = """
 INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)
-VALUES (%(facility_id)s, %(kind)s, %(scope)s, %(service_day)s, %(series)s, 1)
-ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + 1
+VALUES (%(facility_id)s, %(kind)s, %(scope)s, %(service_day)s, %(series)s, %(count)s)
+ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + %(count)s
 RETURNING last
 """
 
 
-async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, series: int = 1) -> int:
-    """Takes the next number in the caller's transaction."""
-    number: int = await tx.value(_NEXT, kind=kind, scope=scope, service_day=service_day, series=series)
-    return number
+async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, series: int = 1, count: int = 1) -> int:
+    """Takes the next number in the caller's transaction, or the next ``count`` of them: the first is answered."""
+    last: int = await tx.value(_NEXT, kind=kind, scope=scope, service_day=service_day, series=series, count=count)
+    return last - count + 1

@@ -2,12 +2,12 @@
 
 import hashlib
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from dawr.accounts.rules import Actor, Right
@@ -16,7 +16,7 @@ from dawr.facilities.queries import Context
 from dawr.platform import events
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, PersonName, Phone, Reason
+from dawr.platform.http.bodies import Body, Reason
 from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, context
 from dawr.platform.http.once import Work, answer, once, outcome
 from dawr.platform.http.problems import documented
@@ -25,7 +25,8 @@ from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
 from dawr.tickets import api_shapes as shapes
 from dawr.tickets import commands, queries
-from dawr.tickets.api_shapes import answers
+from dawr.tickets.api_crowd import TRAY, Asking
+from dawr.tickets.api_shapes import ClinicName, Enter, Name, answers
 from dawr.tickets.commands import Arrival, Handover
 from dawr.tickets.people import device_index, keep_person, passed_on, shown_person
 from dawr.tickets.rules import Place, Priority, Ticket, Verb
@@ -40,28 +41,10 @@ def _known_form(given: Any) -> Any:
 
 
 Here = Annotated[Context, Depends(context)]
-# Of clinics, doctors and desks. What none of them is called is not found, whatever it looks like.
-Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
-ClinicName = Annotated[Name, Field(examples=["lab"])]
 TicketId = Annotated[UUID, BeforeValidator(_known_form)]
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 figures = APIRouter(prefix="/api/v1", tags=["figures"])
 CHANGES = documented(401, 403, 409) | answers(shapes.TicketAnswer)
-
-
-class Enter(Body):
-    """Who asks for a ticket. ``user`` is whatever tells this person from others: a device, a visitor number."""
-
-    clinic: ClinicName
-    user: Annotated[str, StringConstraints(min_length=1, max_length=128), Field(examples=["TEST_1"])]
-    doctor: Name | None = None
-    name: PersonName | None = None
-    phone: Phone | None = None
-    language: Literal["ar", "en", "hi"] | None = None
-    priority: Priority = Priority.NORMAL
-    entry_code: Annotated[str, StringConstraints(max_length=100)] | None = Field(
-        None, description="What the clinic's QR code carries, where the clinic asks for it"
-    )
 
 
 class CallNext(Body):
@@ -100,6 +83,10 @@ class Reset(Body):
 async def enter(body: Enter, here: Here) -> Response:
     """Takes the next number of a clinic."""
     await _within_limits(here)
+    if here.actor.kind == "stranger" and body.priority is Priority.NORMAL:
+        together: Response | None = await here.services.additions[TRAY](here.facility.id, Asking(here, body))
+        if together is not None:
+            return _with_device(here, together)
 
     async def work(tx: WriteTx) -> Outcome:
         clinic = await facilities.clinic(tx, body.clinic)

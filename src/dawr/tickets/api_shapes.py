@@ -1,10 +1,31 @@
-"""What the queue answers over HTTP, for the API's description. Nothing is checked against it at run time; a test does that."""
+"""What the queue is asked for a ticket, and what it answers, over HTTP. Answers are not checked against their shapes at run time;
+a test does that."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
+from dawr.platform.http.bodies import Body, PersonName, Phone
 from dawr.tickets.rules import Placed, Priority, Status
+
+# Of clinics, doctors and desks. What none of them is called is not found, whatever it looks like.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+ClinicName = Annotated[Name, Field(examples=["lab"])]
+
+
+class Enter(Body):
+    """Who asks for a ticket. ``user`` is whatever tells this person from others: a device, a visitor number."""
+
+    clinic: ClinicName
+    user: Annotated[str, StringConstraints(min_length=1, max_length=128), Field(examples=["TEST_1"])]
+    doctor: Name | None = None
+    name: PersonName | None = None
+    phone: Phone | None = None
+    language: Literal["ar", "en", "hi"] | None = None
+    priority: Priority = Priority.NORMAL
+    entry_code: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="What the clinic's QR code carries, where the clinic asks for it"
+    )
 
 
 class WaitAnswer(BaseModel):

@@ -53,9 +53,11 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
         day_start=facility.day_start(queue.service_day),
         number=number,
     )
-    ticket = _fresh(arrival, clinic, queue, number=number, order=order, tx=tx)
+    ticket = fresh_ticket(arrival, clinic, queue, number=number, order=order, tx=tx)
     change = Change(ENTERED, None, ticket, ahead=await store.count_ahead(tx, ticket))
-    _, recorded = await store.record(tx, actor, replace(queue, last_key=key), [change], personal=arrival.personal)
+    _, recorded = await store.record(
+        tx, actor, replace(queue, last_key=key), [change], personal={ticket.id: arrival.personal}
+    )
     return recorded[0], False
 
 
@@ -64,9 +66,10 @@ def _left_over(ticket: Ticket, queue: Queue) -> bool:
     return not carried and ticket.status in (Status.WAITING, Status.HELD)
 
 
-def _fresh(
+def fresh_ticket(
     arrival: Arrival, clinic: Clinic, queue: Queue, *, number: int, order: tuple[int, int], tx: WriteTx
 ) -> Ticket:
+    """The ticket that an arrival gets: waiting, with this number and place in the order."""
     return Ticket(
         id=arrival.id,
         clinic=clinic.id,
@@ -86,11 +89,16 @@ def _fresh(
     )
 
 
-async def _require_room(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
+def require_open(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
+    """Raises ``ClinicClosed`` or ``QueuePaused`` where the clinic takes nobody at this time."""
     if not clinic.is_open(tx.now, facility.zone):
         raise ClinicClosed
     if clinic.paused:
         raise QueuePaused
+
+
+async def _require_room(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
+    require_open(tx, facility, clinic)
     if clinic.capacity is not None and await store.count_waiting(tx, clinic.id) >= clinic.capacity:
         raise rules.QueueFull
 
@@ -151,7 +159,7 @@ async def _near_front(tx: WriteTx, queue: Queue, ticket: Ticket, placed: Placed)
 
 
 async def _record_one(
-    tx: WriteTx, actor: Actor, queue: Queue, change: Change, *, personal: Personal | None = None
+    tx: WriteTx, actor: Actor, queue: Queue, change: Change, *, personal: Mapping[UUID, Personal] | None = None
 ) -> Ticket:
     if change.after.status is Status.WAITING:
         change = replace(change, ahead=await store.count_ahead(tx, change.after))
@@ -181,9 +189,11 @@ async def transfer(tx: WriteTx, actor: Actor, facility: Facility, handover: Hand
     number = await store.next_number(tx, queue)
     order, placed = await _transfer_order(tx, queue, left, handover.place, key=key)
     arrival = Arrival(handover.id, None, left.priority, left.language, handover.personal)
-    ticket = replace(_fresh(arrival, target, queue, number=number, order=order, tx=tx), placed=placed, previous=left.id)
+    ticket = replace(
+        fresh_ticket(arrival, target, queue, number=number, order=order, tx=tx), placed=placed, previous=left.id
+    )
     return await _record_one(
-        tx, actor, replace(queue, last_key=key), Change(ENTERED, None, ticket), personal=handover.personal
+        tx, actor, replace(queue, last_key=key), Change(ENTERED, None, ticket), personal={ticket.id: handover.personal}
     )
 
 

@@ -7,6 +7,7 @@ from dawr.facilities.commands import OPEN_TICKETS
 from dawr.platform.db import WriteTx
 from dawr.platform.services import Services
 from dawr.tickets import api, commands, jobs
+from dawr.tickets.api_crowd import TRAY, tray
 
 JOBS = (jobs.turn_service_days,)
 
@@ -15,6 +16,7 @@ def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api.router)
     app.include_router(api.figures)
     services.additions[OPEN_TICKETS] = _open_tickets
+    services.additions[TRAY] = tray().ask
 
 
 async def _open_tickets(tx: WriteTx, *, clinic: str, desk: str | None = None, doctor: str | None = None) -> int:

@@ -248,6 +248,18 @@ async def view(tx: ReadTx, here: Context, ticket_id: UUID) -> TicketView:
     return found[ticket_id]
 
 
+async def just_entered(
+    tx: ReadTx, here: Context, clinic: Clinic, tickets: Sequence[tuple[Ticket, int]]
+) -> list[TicketView]:
+    """Tickets that this transaction made, with how many wait before each: nothing has to be read again."""
+    estimate: WaitEstimate | None = here.services.additions.get(WAIT)
+    waits = await estimate(tx, clinic, tickets) if estimate else [None] * len(tickets)
+    return [
+        TicketView(one, one.service_day, ahead, wait, None, None)
+        for (one, ahead), wait in zip(tickets, waits, strict=True)
+    ]
+
+
 async def at_desk(tx: ReadTx, here: Context, clinic: Clinic, *, ended: bool) -> list[TicketView]:
     """What the staff of a clinic work with: every open ticket in order, or the last 20 that ended today."""
     return await _viewed(tx, here, await tx.rows(_ENDED_AT_DESK if ended else _AT_DESK, clinic=clinic.id))

@@ -1,7 +1,7 @@
 """Tables and writes of the queue. ``load_for`` finds a ticket, asks for the right and locks its queue; there is no other way
 to get one that may be changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -86,6 +86,12 @@ SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(c
 _ACTIVE = f"""
 SELECT {FIELDS} FROM ticket
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = %(person)s AND {IS_OPEN}
+"""
+
+
+_ACTIVE_OF_EACH = f"""
+SELECT person, {FIELDS} FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = ANY(%(persons)s) AND {IS_OPEN}
 """
 
 
@@ -179,11 +185,16 @@ async def note(tx: WriteTx, actor: Actor, changed: Queue, *, type_: str, data: d
 
 
 async def record(
-    tx: WriteTx, actor: Actor, locked: Queue, changes: Sequence[Change], *, personal: Personal | None = None
+    tx: WriteTx,
+    actor: Actor,
+    locked: Queue,
+    changes: Sequence[Change],
+    *,
+    personal: Mapping[UUID, Personal] | None = None,
 ) -> tuple[Queue, list[Ticket]]:
     """Writes changes of one queue's tickets: the rows, the events with the queue's next versions, the queue.
 
-    ``personal`` belongs to a ticket that enters. A person who already waits there is ``AlreadyInQueue``.
+    ``personal`` belongs to the tickets that enter, by id. A person who already waits there is ``AlreadyInQueue``.
     """
     tickets: list[Ticket] = []
     recorded: list[events.Recorded] = []
@@ -197,7 +208,7 @@ async def record(
     saved = replace(locked, version=locked.version + len(changes))
     try:
         async with tx.one_trip():
-            await _save_tickets(tx, changes, tickets, personal or Personal())
+            await _save_tickets(tx, changes, tickets, personal or {})
             await _save_queue(tx, saved)
             await events.append(tx, recorded)
     except UniqueViolation as error:
@@ -207,11 +218,13 @@ async def record(
     return saved, tickets
 
 
-async def _save_tickets(tx: WriteTx, changes: Sequence[Change], tickets: Sequence[Ticket], personal: Personal) -> None:
+async def _save_tickets(
+    tx: WriteTx, changes: Sequence[Change], tickets: Sequence[Ticket], personal: Mapping[UUID, Personal]
+) -> None:
     entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
     changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
-    for one in entering:
-        await tx.execute(_INSERT, **asdict(one), **asdict(personal))
+    if entering:
+        await tx.execute_many(_INSERT, [asdict(one) | asdict(personal.get(one.id, Personal())) for one in entering])
     if changed:
         await tx.execute_many(_UPDATE, [asdict(one) for one in changed])
 
@@ -220,10 +233,10 @@ async def _save_queue(tx: WriteTx, changed: Queue) -> None:
     await tx.execute(_SAVE_QUEUE, **asdict(changed))
 
 
-async def next_number(tx: WriteTx, locked: Queue) -> int:
-    """The next number of the queue's service day and series."""
+async def next_number(tx: WriteTx, locked: Queue, *, count: int = 1) -> int:
+    """The next number of the queue's service day and series; the first of them where several are taken."""
     return await numbers.next_number(
-        tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series
+        tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series, count=count
     )
 
 
@@ -267,6 +280,12 @@ async def active_of(tx: ReadTx, clinic_id: str, person: bytes) -> Ticket | None:
     """The open ticket of a person in a clinic."""
     row = await tx.row(_ACTIVE, clinic=clinic_id, person=person)
     return as_ticket(row) if row else None
+
+
+async def active_of_each(tx: ReadTx, clinic_id: str, persons: Sequence[bytes]) -> dict[bytes, Ticket]:
+    """The open tickets of several persons in a clinic, by person."""
+    rows = await tx.rows(_ACTIVE_OF_EACH, clinic=clinic_id, persons=list(persons))
+    return {bytes(row.pop("person")): as_ticket(row) for row in rows}
 
 
 async def personal_of(tx: ReadTx, ticket_id: UUID) -> Personal:

@@ -1,0 +1,66 @@
+"""Group commit: callers who come while one batch is under way wait together for the next.
+
+Nobody waits for company: whoever comes first goes at once. A crowd costs one transaction instead of one each, and holds one
+connection instead of all.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, TypeVar
+
+from dawr.platform.errors import Unavailable
+
+K = TypeVar("K", bound=Hashable)
+Q = TypeVar("Q")
+A = TypeVar("A")
+MOST = 128
+
+
+class Tray(Generic[K, Q, A]):
+    """``work`` answers a batch of one key's questions, each with its answer or the exception that is its answer.
+
+    A batch that fails as a whole fails for each of its callers; where the store is out of reach, for all who wait, so that
+    nobody waits for it twice.
+    """
+
+    def __init__(
+        self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A | Exception]]], *, most: int = MOST
+    ) -> None:
+        self._work = work
+        self._most = most
+        self._waiting: dict[K, deque[tuple[Q, asyncio.Future[A]]]] = {}
+        self._running: dict[K, asyncio.Task[None]] = {}
+
+    async def ask(self, key: K, question: Q) -> A:
+        """The answer to one question; raises the exception that is its answer."""
+        answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(key, deque()).append((question, answer))
+        if key not in self._running:
+            self._running[key] = asyncio.create_task(self._empty(key))
+        return await answer
+
+    async def _empty(self, key: K) -> None:
+        waiting = self._waiting[key]
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(len(waiting), self._most))]
+            try:
+                answers = await self._work(key, [question for question, _ in batch])
+            except Exception as error:
+                if isinstance(error, Unavailable):
+                    batch += waiting
+                    waiting.clear()
+                answers = [error] * len(batch)
+            for (_, future), answer in zip(batch, answers, strict=True):
+                _settle(future, answer)
+        del self._waiting[key], self._running[key]
+
+
+def _settle(future: asyncio.Future[A], answer: A | Exception) -> None:
+    # Whoever hung up has taken their question back.
+    if future.done():
+        return
+    if isinstance(answer, Exception):
+        future.set_exception(answer)
+    else:
+        future.set_result(answer)

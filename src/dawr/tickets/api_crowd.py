@@ -1,0 +1,126 @@
+"""Many strangers at once: whoever asks while a transaction is under way shares the next one with all who asked meanwhile.
+
+What is not a plain new ticket (a replay, somebody who is in the queue already, a batch that failed) is answered ``None`` and
+goes its way alone.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from starlette.responses import Response
+
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic
+from dawr.platform import idempotency
+from dawr.platform.batching import Tray
+from dawr.platform.db import WriteTx
+from dawr.platform.errors import Problem, Unavailable
+from dawr.platform.http.once import answer, outcome
+from dawr.platform.idempotency import Key, Outcome
+from dawr.platform.ids import new_id
+from dawr.platform.logging import get_logger
+from dawr.tickets import queries
+from dawr.tickets.api_shapes import Enter
+from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_crowd import Entered, enter_crowd
+from dawr.tickets.people import keep_person
+
+TRAY = "tickets_tray"
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """One stranger's request for a ticket."""
+
+    here: Context
+    body: Enter
+
+
+Answer = Response | Problem | None
+
+
+def tray() -> Tray[UUID, Asking, Response | None]:
+    """The tray of one process; its key is the facility."""
+    return Tray(_enter_together)
+
+
+async def _enter_together(_: UUID, asked: Sequence[Asking]) -> list[Answer]:
+    answers: list[Answer] = [None] * len(asked)
+    try:
+        async with asked[0].here.write() as tx:
+            kept: list[tuple[Key, Outcome]] = []
+            places = await _plain(tx, asked)
+            for clinic_id in sorted({asked[place].body.clinic for place in places}):
+                here = [place for place in places if asked[place].body.clinic == clinic_id]
+                found = await _enter_clinic(tx, clinic_id, [asked[place] for place in here], kept)
+                for place, one in zip(here, found, strict=True):
+                    answers[place] = one
+            await idempotency.claim_and_keep(tx, kept)
+    except Unavailable:
+        raise
+    except Exception as error:
+        # Together they failed; each alone is told what is theirs.
+        log.warning("crowd_not_entered", size=len(asked), error=type(error).__name__)
+        return [None] * len(asked)
+    return answers
+
+
+async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
+    """The places of those whose key is not claimed, each key once."""
+    keys = [one.here.idempotency_key for one in asked]
+    given = [key for key in keys if key]
+    taken = await idempotency.seen(tx, given[0].caller, [key.key for key in given]) if given else set()
+    places = []
+    for place, key in enumerate(keys):
+        if key is None or key.key not in taken:
+            places.append(place)
+        if key:
+            taken.add(key.key)
+    return places
+
+
+async def _enter_clinic(
+    tx: WriteTx, clinic_id: str, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]
+) -> list[Answer]:
+    """The answers of one clinic's crowd; the outcomes of those with a key are added to ``kept``."""
+    here = asked[0].here
+    try:
+        clinic = await facilities.clinic(tx, clinic_id)
+    except Problem as problem:
+        return [problem] * len(asked)
+    refused = [_refused(one, clinic) for one in asked]
+    crowd = [_arrival(tx, one) for one, refusal in zip(asked, refused, strict=True) if refusal is None]
+    entered = await enter_crowd(tx, here.facility, clinic, crowd) if crowd else []
+    made = [(one.ticket, one.ahead) for one in entered if isinstance(one, Entered)]
+    views = iter(await queries.just_entered(tx, here, clinic, made))
+    rest = iter(entered)
+    answers: list[Answer] = []
+    for one, refusal in zip(asked, refused, strict=True):
+        found = refusal or next(rest)
+        answers.append(_shown(one.here, next(views), kept) if isinstance(found, Entered) else found)
+    return answers
+
+
+def _refused(one: Asking, clinic: Clinic) -> Problem | None:
+    try:
+        facilities.require_entry(one.here.services, clinic, one.here.actor, one.body.entry_code)
+    except Problem as problem:
+        return problem
+    return None
+
+
+def _arrival(tx: WriteTx, one: Asking) -> Arrival:
+    body, ticket_id = one.body, new_id(tx.now)
+    personal = keep_person(one.here, ticket_id, user=body.user, name=body.name, phone=body.phone)
+    return Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
+
+
+def _shown(here: Context, view: queries.TicketView, kept: list[tuple[Key, Outcome]]) -> Response:
+    key_id = here.services.keyring.primary_id
+    done = outcome(view.ticket.id, status=201, existing=False, key_id=key_id)
+    if here.idempotency_key:
+        kept.append((here.idempotency_key, done))
+    return answer(view.answer(follow=queries.follow_of(here, view.ticket.id, key_id=key_id)), done.status)

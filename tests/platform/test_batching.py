@@ -1,0 +1,83 @@
+"""Callers who come together are answered together, each with what is theirs."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from dawr.platform.batching import Tray
+from dawr.platform.errors import NotFound, Unavailable
+
+
+class Counter:
+    """Answers each number doubled and keeps the sizes of its batches; odd ones are not found; a gate holds each batch."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.gate = asyncio.Event()
+        self.failure: Exception | None = None
+
+    async def __call__(self, _: str, asked: Sequence[int]) -> list[int | Exception]:
+        self.sizes.append(len(asked))
+        await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        return [NotFound() if one % 2 else one * 2 for one in asked]
+
+
+async def gathered(tray: Tray[str, int, int], numbers: Sequence[int]) -> list[int | BaseException]:
+    return await asyncio.gather(*(tray.ask("a", one) for one in numbers), return_exceptions=True)
+
+
+async def started(
+    tray: Tray[str, int, int], counter: Counter, numbers: Sequence[int]
+) -> asyncio.Future[list[int | BaseException]]:
+    asking = asyncio.ensure_future(gathered(tray, numbers))
+    while not counter.sizes:
+        await asyncio.sleep(0)
+    return asking
+
+
+async def test_whoever_comes_first_goes_at_once_and_the_rest_together() -> None:
+    counter = Counter()
+    asking = await started(Tray(counter, most=5), counter, range(0, 18, 2))
+    counter.gate.set()
+    assert await asking == [one * 2 for one in range(0, 18, 2)]
+    assert counter.sizes == [5, 4] or counter.sizes == [1, 5, 3]
+
+
+async def test_each_gets_an_answer_or_an_error_of_their_own() -> None:
+    counter = Counter()
+    counter.gate.set()
+    answers = await gathered(Tray(counter), [2, 3, 4])
+    assert (answers[0], type(answers[1]), answers[2]) == (4, NotFound, 8)
+
+
+async def test_a_store_out_of_reach_is_said_to_all_who_wait() -> None:
+    counter = Counter()
+    asking = await started(Tray(counter, most=2), counter, range(6))
+    counter.failure = Unavailable()
+    counter.gate.set()
+    assert [type(one) for one in await asking] == [Unavailable] * 6
+    assert len(counter.sizes) == 1
+
+
+async def test_after_a_failure_the_next_are_served() -> None:
+    counter = Counter()
+    counter.gate.set()
+    tray: Tray[str, int, int] = Tray(counter)
+    counter.failure = RuntimeError("once")
+    with pytest.raises(RuntimeError):
+        await tray.ask("a", 2)
+    counter.failure = None
+    assert await tray.ask("a", 2) == 4
+
+
+async def test_who_hangs_up_keeps_nobody_waiting() -> None:
+    counter = Counter()
+    tray: Tray[str, int, int] = Tray(counter)
+    impatient = asyncio.ensure_future(tray.ask("a", 2))
+    patient = await started(tray, counter, [4])
+    impatient.cancel()
+    counter.gate.set()
+    assert await patient == [8]
