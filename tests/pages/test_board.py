@@ -43,8 +43,9 @@ async def test_who_goes_in_leaves_the_screen(site: Site, reception: httpx2.Async
 @pytest.mark.usefixtures("three")
 async def test_a_recall_comes_to_the_front_again(site: Site, reception: httpx2.AsyncClient) -> None:
     first = await act(reception, "call", clinic="lab", desk="1")
-    await act(reception, "call", clinic="lab", desk="2")
     page = await site.visit("/board?clinic=lab")
+    await expect(page.locator("#latest-number")).to_have_text("LAB-001")
+    await act(reception, "call", clinic="lab", desk="2")
     await expect(page.locator("#latest-number")).to_have_text("LAB-002")
     await act(reception, "recall", ticket=first["ticket"])
     await expect(page.locator("#latest-number")).to_have_text("LAB-001")

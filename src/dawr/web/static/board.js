@@ -78,13 +78,17 @@ function announce(clinic, entry) {
 const isCall = (update) => update.type === 'ticket_called' || update.type === 'ticket_recalled';
 
 function show(next, update, clinic) {
+  if (!update) {
+    showSnapshot(next);
+    return;
+  }
   states = next;
-  if (update && isCall(update)) announce(clinic, update);
+  if (isCall(update)) announce(clinic, update);
   paint();
 }
 
-/** A poll knows no events: whoever is called now and was not before, or at another desk, has just been called. */
-function showPolled(next) {
+/** A snapshot knows no events: whoever is called now and was not before, or at another desk, has just been called. */
+function showSnapshot(next) {
   const news = [];
   for (const [clinic, state] of Object.entries(next)) {
     const before = new Set((states[clinic]?.called ?? []).map(({ code, desk }) => `${code} ${desk}`));
@@ -118,7 +122,7 @@ function followAll() {
 async function pollAll() {
   for (let missed = 0; ; ) {
     try {
-      showPolled(await ask('/board/queues'));
+      showSnapshot(await ask('/board/queues'));
       missed = 0;
     } catch {
       missed += 1;
