@@ -3,7 +3,7 @@
 import hashlib
 import re
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
 
@@ -29,8 +29,10 @@ from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http import health, openapi, problems
+from dawr.platform.http.admission import Admission
 from dawr.platform.http.context import DEVICE_COOKIE, TICKET_COOKIE
-from dawr.platform.http.middleware import FacilityPrefix, PlainRequests, RequestLog
+from dawr.platform.http.middleware import FacilityPrefix, PlainRequests, RequestLog, Scope, body_of, headers_of
+from dawr.platform.http.plain import PlainOperations
 from dawr.platform.idempotency import Key, KeyMalformed
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -45,7 +47,7 @@ MOUNTS = (
     dawr.web.mount.mount,
 )
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
-_KEY = re.compile(r"^[\x21-\x7e]{16,200}$")
+_KEY = re.compile(rb"^[\x21-\x7e]{16,200}$")
 _DEVICE = re.compile(r"^[A-Za-z0-9_-]{22,64}$")
 
 
@@ -85,13 +87,18 @@ def create_app(services: Services) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         strict_content_type=False,
+        # Looked for anew with every request; the figures and the log are our own.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     app.state.services = services
     app.state.resolve = _resolve
     app.state.lifespans = []
+    app.state.plain_operations = {}
     app.state.on_stop = []
     app.state.why_not = None
     problems.install(app)
+    app.add_middleware(PlainOperations, operations=app.state.plain_operations)
+    app.add_middleware(Admission, services=services)
     app.add_middleware(FacilityPrefix)
     app.add_middleware(PlainRequests)
     app.add_middleware(RequestLog, metrics=services.metrics)
@@ -119,28 +126,32 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
 async def _resolve(request: Request) -> Context:
     """The context of a request: its facility *selects*, never grants; who has no role there finds nothing."""
     services: Services = request.app.state.services
-    identity = await accounts.identify_request(services, request)
+    headers = headers_of(request.scope)
+    cookies = request.cookies if b"cookie" in headers else {}
+    known = cookies or b"authorization" in headers
+    identity = await accounts.identify_request(services, request) if known else None
     facility = await _facility(services, request, identity)
     actor = await _actor(services, identity, facility)
-    device = request.cookies.get(DEVICE_COOKIE, "")
-    known = bool(_DEVICE.match(device))
+    device = cookies.get(DEVICE_COOKIE, "")
+    met = bool(_DEVICE.match(device))
     return Context(
         services=services,
         facility=facility,
         actor=actor,
-        language=problems.language_of(request.headers),
+        language=problems.language_of({"accept-language": headers.get(b"accept-language", b"").decode("latin-1")}),
         address=limit_bucket(client_address(request.scope, services.settings.trusted_proxies)),
-        device=device if known else secrets.token_urlsafe(24),
-        new_device=not known,
-        secure=request.url.scheme == "https",
-        secrets=_ticket_secrets(request),
-        idempotency_key=await _idempotency_key(request, services, actor),
+        device=device if met else secrets.token_urlsafe(24),
+        new_device=not met,
+        secure=request.scope["scheme"] == "https",
+        secrets=_ticket_secrets(headers, cookies),
+        idempotency_key=_idempotency_key(request.scope, services, actor),
     )
 
 
 async def _facility(services: Services, request: Request, identity: accounts.Identity | None) -> Facility:
     in_path = request.scope.get("facility_slug")
-    named = {one for one in (in_path, *request.headers.getlist("x-facility")) if one}
+    in_headers = request.headers.getlist("x-facility") if b"x-facility" in headers_of(request.scope) else ()
+    named = {one for one in (in_path, *in_headers) if one}
     if len(named) > 1:
         raise FacilitiesDisagree
     slug = next(iter(named), None)
@@ -162,22 +173,21 @@ async def _actor(services: Services, identity: accounts.Identity | None, facilit
     return actor
 
 
-def _ticket_secrets(request: Request) -> tuple[str, ...]:
-    header = request.headers.get("ticket-secret")
-    if header is not None:
-        return (header,)
-    return tuple(value for name, value in request.cookies.items() if name.startswith(TICKET_COOKIE))[:20]
+def _ticket_secrets(headers: Mapping[bytes, bytes], cookies: Mapping[str, str]) -> tuple[str, ...]:
+    given = headers.get(b"ticket-secret")
+    if given is not None:
+        return (given.decode("latin-1"),)
+    return tuple(value for name, value in cookies.items() if name.startswith(TICKET_COOKIE))[:20]
 
 
-async def _idempotency_key(request: Request, services: Services, actor: Actor) -> Key | None:
-    given = request.headers.get("idempotency-key")
-    if given is None or request.method != "POST":
+def _idempotency_key(scope: Scope, services: Services, actor: Actor) -> Key | None:
+    given = headers_of(scope).get(b"idempotency-key")
+    if given is None or scope["method"] != "POST":
         return None
     if not _KEY.match(given):
         raise KeyMalformed
-    body = await request.body()
-    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
-    message = b"\x00".join((request.method.encode(), path.encode(), body))
+    path: str = scope["path"].removeprefix(scope.get("root_path", ""))
+    message = b"\x00".join((b"POST", path.encode(), body_of(scope)))
     caller = actor.label if actor.kind == "staff" else "public"
-    digest = hashlib.sha256(given.encode()).digest()
+    digest = hashlib.sha256(given).digest()
     return Key(caller, digest, lambda key_id: services.keyring.mac("idempotency", message, key_id=key_id))

@@ -29,7 +29,7 @@ def problem(answer: httpx2.Response) -> tuple[int, str]:
         (b'{"clinic":"lab","user":7}', (422, "invalid_request")),
         (b'{"clinic":"lab","user":"a","colour":"red"}', (422, "invalid_request")),
         (b'{"clinic":"lab","user":"a\\u0000b"}', (422, "invalid_request")),
-        (b'{"clinic":"lab","user":"\\ud800"}', (422, "invalid_request")),
+        (b'{"clinic":"lab","user":"\\ud800"}', (422, "malformed_json")),
         (b'{"clinic":"lab","user":"' + b"a" * 200 + b'"}', (422, "invalid_request")),
         (b'{"clinic":"nowhere","user":"a"}', (404, "clinic_not_found")),
         (b'{"clinic":"lab","user":"a","doctor":"nobody"}', (404, "doctor_not_found")),

@@ -68,14 +68,10 @@ async def test_staff_and_strangers_come_together(live: Live, house: House) -> No
 
 
 async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, house: House, monkeypatch: Any) -> None:
-    whole = store.next_number
+    async def never(tx: Any, wanted: Any) -> list[int]:
+        raise RuntimeError("planted")
 
-    async def only_one(tx: Any, locked: Any, *, count: int = 1) -> int:
-        if count > 1:
-            raise RuntimeError("planted")
-        return await whole(tx, locked, count=count)
-
-    monkeypatch.setattr(store, "next_number", only_one)
+    monkeypatch.setattr(store, "next_numbers", never)
     async with live.client(house) as phone:
         answers = await together(phone, [{"clinic": "lab", "user": f"p{n}"} for n in range(12)])
     assert sorted(one.json()["number"] for one in answers) == list(range(1, 13))

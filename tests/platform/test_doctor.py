@@ -7,12 +7,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from tests.platform import servers
 
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring
 from dawr.platform.doctor import Finding, Level, examine
 from dawr.platform.migrate import migrate
+from tests.platform import servers
 
 
 def found(data: Path, **settings: object) -> dict[str, Finding]:

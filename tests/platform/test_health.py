@@ -7,7 +7,6 @@ import httpx2
 import psycopg
 import pytest
 from fastapi import FastAPI
-from tests.platform import servers
 
 from dawr.platform import outbox
 from dawr.platform.config import Settings
@@ -17,6 +16,7 @@ from dawr.platform.http import health as routes
 from dawr.platform.http import problems
 from dawr.platform.migrate import migrate
 from dawr.platform.services import Services
+from tests.platform import servers
 
 TOKEN = "a token for Prometheus"
 

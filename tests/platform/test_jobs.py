@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 import procrastinate
 import psycopg
 import pytest
-from tests.platform import servers
 
 from dawr.platform import jobs
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.jobs import JobsWorker, PeriodicJob, Run
 from dawr.platform.migrate import migrate
 from dawr.platform.services import Services
+from tests.platform import servers
 
 EVERY_SECOND = "* * * * * */1"
 

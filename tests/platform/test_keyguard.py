@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.conftest import make_services, new_database
 
 from dawr.platform.crypto import Keyring
 from dawr.platform.keyguard import OtherKeys, require_same_keys
+from tests.conftest import make_services, new_database
 
 
 async def test_other_keys_are_refused_and_rotated_ones_are_not(server_url: str, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from tests.platform import servers
 
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.migrate import MigrationError, can_take_role, migrate, pending
+from tests.platform import servers
 
 OLDEST = Path("/usr/lib/postgresql/15/bin")
 ALL = ["0001_ground"]

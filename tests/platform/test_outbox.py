@@ -12,7 +12,6 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from tests.platform import servers
 
 from dawr.platform import outbox
 from dawr.platform.embedded_postgres import EmbeddedPostgres
@@ -20,6 +19,7 @@ from dawr.platform.errors import Unavailable
 from dawr.platform.migrate import migrate
 from dawr.platform.outbox import Handler, OutboxWorker
 from dawr.platform.services import Services
+from tests.platform import servers
 
 FACILITY = uuid4()
 TOPIC = "visit_created"

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,51 +26,79 @@ def free_port() -> int:
 
 @dataclass
 class Program:
-    """``dawr serve --demo`` on a folder; started, killed and started again as a test likes."""
+    """``dawr serve --demo`` on a folder; started, killed and started again as a test likes.
+
+    ``data`` is its data folder where that shall not be in ``folder``; ``command`` what runs it instead of ``dawr``.
+    """
 
     folder: Path
     port: int = field(default_factory=free_port)
     settings: dict[str, str] = field(default_factory=dict)
     process: asyncio.subprocess.Process | None = None
+    data: Path | None = None
+    command: tuple[str, ...] = (str(Path(sys.executable).parent / "dawr"),)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def data_folder(self) -> Path:
+        return self.data or self.folder / "data"
+
+    @property
+    def log(self) -> str:
+        """The end of what it said."""
+        return (self.folder / "log").read_text(errors="replace")[-3000:]
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.returncode is None
+
     async def start(self) -> float:
         """Starts and waits until it answers; the seconds that took."""
-        own = {"DAWR_DEMO_PASSWORD": PASSWORD, "DAWR_RATE_LIMITS": "off", "PATH": os.environ["PATH"]}
         started = time.monotonic()
+        await self.launch()
+        await self.answers()
+        return time.monotonic() - started
+
+    async def launch(self) -> None:
+        """Starts, and does not wait."""
+        own = {"DAWR_DEMO_PASSWORD": PASSWORD, "DAWR_RATE_LIMITS": "off", "PATH": os.environ["PATH"]}
         with (self.folder / "log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                *(str(Path(sys.executable).parent / "dawr"), "serve", "--demo"),
-                *("--port", str(self.port), "--data", str(self.folder / "data")),
+                *(*self.command, "serve", "--demo"),
+                *("--port", str(self.port), "--data", str(self.data_folder)),
                 env=own | self.settings,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.folder,
             )
-        await self._answers()
-        return time.monotonic() - started
 
-    async def _answers(self) -> None:
-        async with httpx2.AsyncClient(timeout=5) as client:
-            for _ in range(1200):
-                assert self.process is not None
-                assert self.process.returncode is None, (self.folder / "log").read_text()[-3000:]
+    async def answers(self, *, within: float = 60) -> None:
+        """Waits until it is ready; ``TimeoutError`` with its last words where it is not in time."""
+        ends = time.monotonic() + within
+        async with httpx2.AsyncClient(timeout=5, verify=False) as client:
+            while time.monotonic() < ends:
+                assert self.runs, self.log
                 try:
                     if (await client.get(f"{self.url}/api/v1/health/ready")).status_code == 200:
                         return
                 except httpx2.TransportError:
                     pass
                 await asyncio.sleep(0.05)
-        raise TimeoutError((self.folder / "log").read_text()[-3000:])
+        raise TimeoutError(self.log)
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        with suppress(ProcessLookupError):
+            self.process.send_signal(number)
 
     async def kill(self) -> None:
         """What a power cut looks like to the process: no chance to finish anything."""
         assert self.process is not None
-        self.process.send_signal(signal.SIGKILL)
+        self.signal(signal.SIGKILL)
         await self.process.wait()
 
     async def stop(self) -> float:
@@ -87,10 +115,17 @@ class Program:
 
 
 @asynccontextmanager
-async def program(**settings: str) -> AsyncIterator[Program]:
+async def own_folder() -> AsyncIterator[Path]:
+    """A folder for one program, which every user may pass through, as PostgreSQL's must."""
     with tempfile.TemporaryDirectory(prefix="dawr-proof-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
-        made = Program(Path(folder), settings=settings)
+        yield Path(folder)
+
+
+@asynccontextmanager
+async def program(**settings: str) -> AsyncIterator[Program]:
+    async with own_folder() as folder:
+        made = Program(folder, settings=settings)
         try:
             await made.start()
             yield made

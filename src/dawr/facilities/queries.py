@@ -4,6 +4,7 @@ import asyncio
 import base64
 import hmac
 import time
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ FROM clinic c JOIN facility f ON f.facility_id = c.facility_id
 WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL
 """
 _ONE = _CLINIC + " AND c.clinic = %(clinic)s"
+_NAMED = _CLINIC + " AND c.clinic = ANY(%(clinics)s)"
 _ALL = _CLINIC + " ORDER BY c.place, c.clinic"
 _FACILITY = """
 SELECT facility_id AS id, no, slug, name, zone, pivot, languages, grace_minutes, paused, pause_reason, version
@@ -120,6 +122,11 @@ async def clinic(tx: ReadTx, clinic_id: str) -> Clinic:
     if row is None:
         raise ClinicNotFound
     return _clinic(row)
+
+
+async def clinics_named(tx: ReadTx, clinic_ids: Sequence[str]) -> list[Clinic]:
+    """Those of the clinics that exist, in any order."""
+    return [_clinic(row) for row in await tx.rows(_NAMED, clinics=list(clinic_ids))]
 
 
 async def clinics(tx: ReadTx) -> list[Clinic]:

@@ -6,6 +6,7 @@ is the client's. With no proxies trusted the header is not looked at.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -61,6 +62,7 @@ def _hops(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
     return [part.decode("latin-1").strip() for part in reversed(parts[-_MOST_HOPS:])]
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:
     """An address as proxies write it: bare, with a port, or in brackets; an IPv4 one inside IPv6 comes out as IPv4."""
     bare = text[1:].partition("]")[0] if text.startswith("[") else text

@@ -147,6 +147,20 @@ class Settings(BaseModel):
         description="How many tickets one network address may ask for at once, before the steady limit counts: "
         "the doors open at eight.",
     )
+    requests_at_once: int = Field(
+        256,
+        ge=1,
+        le=100_000,
+        description="How many requests one process works on at once, in each of three lanes: people who ask for a ticket, "
+        "staff, everybody else. More are refused at once, with 503 and Retry-After. Live streams and files do not count.",
+    )
+    answer_seconds: float = Field(
+        2.0,
+        ge=0.1,
+        le=60,
+        description="How long an answer may take when there is a crowd. While answers take longer, fewer requests are "
+        "admitted at once.",
+    )
     stream_seconds: float = Field(
         300, ge=1, le=86_400, description="The age at which a live stream is closed; the client comes back by itself."
     )

@@ -5,12 +5,11 @@ its version, so a stream's versions have no gap. Data holds ids, codes and enums
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import UserDefinedType
@@ -54,7 +53,7 @@ log_epoch = global_table(
 
 _APPEND = """
 INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)
-VALUES (%(facility_id)s, %(stream)s, %(version)s, %(entity)s, %(type)s, %(data)s, %(actor)s, %(at)s)
+SELECT %(facility_id)s, stream, version, entity, type, data, actor, at FROM json_populate_recordset(NULL::event, %(rows)s)
 """
 _SINCE = """
 SELECT stream, version, entity, type, data, actor, at FROM event
@@ -87,7 +86,7 @@ class Recorded:
 async def append(tx: WriteTx, events: Sequence[Recorded]) -> None:
     """Writes the events, whose versions the caller has taken under its subjects' locks, and marks their streams touched."""
     assert tx.facility_id is not None
-    await tx.execute_many(_APPEND, [asdict(one) | {"data": Jsonb(dict(one.data))} for one in events])
+    await tx.insert_rows(_APPEND, [{name: getattr(one, name) for name in Recorded.__slots__} for one in events])
     tx.touched.update((tx.facility_id, one.stream) for one in events)
 
 

@@ -50,7 +50,8 @@ WHERE facility_id = %(facility_id)s AND caller = %(caller)s AND key = ANY(%(keys
 """
 _CLAIM_AND_KEEP = """
 INSERT INTO idempotency_claim (facility_id, caller, key, key_id, fingerprint, at, status, record, note)
-VALUES (%(facility_id)s, %(caller)s, %(key)s, %(key_id)s, %(fingerprint)s, %(at)s, %(status)s, %(record)s, %(note)s)
+SELECT %(facility_id)s, caller, key, key_id, fingerprint, at, status, record, note
+FROM json_populate_recordset(NULL::idempotency_claim, %(rows)s)
 """
 
 
@@ -115,10 +116,11 @@ async def seen(tx: ReadTx, caller: str, keys: Sequence[bytes]) -> set[bytes]:
 async def claim_and_keep(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:
     """Claims keys that were not ``seen`` together with their outcomes. One that somebody else claimed meanwhile is a
     ``UniqueViolation``, which takes the transaction with it."""
-    await tx.execute_many(_CLAIM_AND_KEEP, [_claimed(key, outcome, tx.now) for key, outcome in outcomes])
+    if outcomes:
+        await tx.insert_rows(_CLAIM_AND_KEEP, [_claimed(key, outcome, tx.now) for key, outcome in outcomes])
 
 
 def _claimed(key: Key, outcome: Outcome, now: datetime) -> dict[str, object]:
     key_id, fingerprint = key.sign(None)
     own = {"caller": key.caller, "key": key.key, "key_id": key_id, "fingerprint": fingerprint, "at": now}
-    return own | {"status": outcome.status, "record": outcome.record, "note": Jsonb(dict(outcome.note))}
+    return own | {"status": outcome.status, "record": outcome.record, "note": outcome.note}

@@ -28,7 +28,11 @@ class Metrics:
         self.http_request_seconds = Histogram(
             "http_request_seconds", "Time to answer", ["route"], buckets=_SECONDS, registry=self.registry
         )
+        self._answered: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.rate_limited = self._counter("rate_limited", "Requests refused by a rate limit", "limit")
+        self.requests_refused = self._counter("requests_refused", "Requests refused because of overload", "lane")
+        self.lane_limit = Gauge("lane_limit", "Requests worked on at once, at most", ["lane"], registry=self.registry)
+        self.lane_inside = Gauge("lane_inside", "Requests being worked on", ["lane"], registry=self.registry)
 
     def _database(self) -> None:
         self.db_transactions = self._counter("db_transactions", "Transactions by their end", "outcome")
@@ -49,9 +53,15 @@ class Metrics:
 
     def request(self, *, route: str, method: str, status: int, seconds: float) -> None:
         """One request answered. ``route`` is the pattern (``/api/v1/queue/enter``), never the path that was asked."""
-        known = method if method in _METHODS else "other"
-        self.http_requests.labels(route=route, method=known, status=str(status)).inc()
-        self.http_request_seconds.labels(route=route).observe(seconds)
+        counted = self._answered.get((route, method, status))
+        if counted is None:
+            known = method if method in _METHODS else "other"
+            requests = self.http_requests.labels(route=route, method=known, status=str(status))
+            counted = requests, self.http_request_seconds.labels(route=route)
+            if known == method:
+                self._answered[route, method, status] = counted
+        counted[0].inc()
+        counted[1].observe(seconds)
 
     def render(self) -> tuple[bytes, str]:
         """Everything in the text format, and its content type."""

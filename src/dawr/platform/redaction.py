@@ -51,7 +51,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=://)[^/\s@]+(?=@)", REDACTED),
         (r"(?<=/t/)[^\s/?#\"']+", REDACTED),
         (r"\?[^\s\"'?=]*=[^\s\"']*", f"?{REDACTED}"),
-        (r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
+        (r"(?<![a-z])(bearer|basic)\s+[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
         (r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?", REDACTED),
         # What PostgreSQL quotes of a row.
         (r"(?<=\)=\()[^)]*(?=\))", REDACTED),
@@ -78,6 +78,8 @@ _DIGITS = re.compile(
 def mask(text: str) -> str:
     """The text without what looks like a phone number, an address, a credential or a named personal value."""
     cut = text[:_LONGEST_TEXT] + ("…" if len(text) > _LONGEST_TEXT else "")
+    if cut.isalpha():
+        return cut
     if _SUSPICIOUS.search(cut):
         for pattern, replacement in _PATTERNS:
             cut = pattern.sub(replacement, cut)

@@ -4,7 +4,7 @@ What is not a plain new ticket (a replay, somebody who is in the queue already, 
 goes its way alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import Clinic
+from dawr.facilities.rules import Clinic, ClinicNotFound
 from dawr.platform import idempotency
 from dawr.platform.batching import Tray
 from dawr.platform.db import WriteTx
@@ -21,11 +21,12 @@ from dawr.platform.http.once import answer, outcome
 from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
-from dawr.tickets import queries
+from dawr.tickets import queries, store
 from dawr.tickets.api_shapes import Enter
 from dawr.tickets.commands import Arrival
-from dawr.tickets.commands_crowd import Entered, enter_crowd
+from dawr.tickets.commands_crowd import Crowd, Entered, enter_crowds
 from dawr.tickets.people import keep_person
+from dawr.tickets.rules import Queue
 
 TRAY = "tickets_tray"
 log = get_logger(__name__)
@@ -53,11 +54,9 @@ async def _enter_together(_: UUID, asked: Sequence[Asking]) -> list[Answer]:
         async with asked[0].here.write() as tx:
             kept: list[tuple[Key, Outcome]] = []
             places = await _plain(tx, asked)
-            for clinic_id in sorted({asked[place].body.clinic for place in places}):
-                here = [place for place in places if asked[place].body.clinic == clinic_id]
-                found = await _enter_clinic(tx, clinic_id, [asked[place] for place in here], kept)
-                for place, one in zip(here, found, strict=True):
-                    answers[place] = one
+            found = await _enter_plain(tx, [asked[place] for place in places], kept) if places else []
+            for place, one in zip(places, found, strict=True):
+                answers[place] = one
             await idempotency.claim_and_keep(tx, kept)
     except Unavailable:
         raise
@@ -82,31 +81,30 @@ async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
     return places
 
 
-async def _enter_clinic(
-    tx: WriteTx, clinic_id: str, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]
-) -> list[Answer]:
-    """The answers of one clinic's crowd; the outcomes of those with a key are added to ``kept``."""
+async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]) -> list[Answer]:
+    """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
     here = asked[0].here
-    try:
-        clinic = await facilities.clinic(tx, clinic_id)
-    except Problem as problem:
-        return [problem] * len(asked)
-    refused = [_refused(one, clinic) for one in asked]
-    crowd = [_arrival(tx, one) for one, refusal in zip(asked, refused, strict=True) if refusal is None]
-    entered = await enter_crowd(tx, here.facility, clinic, crowd) if crowd else []
-    made = [(one.ticket, one.ahead) for one in entered if isinstance(one, Entered)]
-    views = iter(await queries.just_entered(tx, here, clinic, made))
-    rest = iter(entered)
-    answers: list[Answer] = []
-    for one, refusal in zip(asked, refused, strict=True):
-        found = refusal or next(rest)
-        answers.append(_shown(one.here, next(views), kept) if isinstance(found, Entered) else found)
+    queues = await store.lock_all(tx, here.facility, sorted({one.body.clinic for one in asked}))
+    answers: list[Answer] = [_refused(one, queues) for one in asked]
+    crowds = []
+    for clinic_id, (queue, clinic) in queues.items():
+        places = [n for n, one in enumerate(asked) if one.body.clinic == clinic_id and answers[n] is None]
+        if places:
+            crowds.append((places, Crowd(clinic, queue, [_arrival(tx, asked[n]) for n in places])))
+    entered = await enter_crowds(tx, here.facility, [crowd for _, crowd in crowds]) if crowds else []
+    for (places, crowd), found in zip(crowds, entered, strict=True):
+        made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
+        views = iter(await queries.just_entered(tx, here, crowd.clinic, made))
+        for n, one in zip(places, found, strict=True):
+            answers[n] = _shown(asked[n].here, next(views), kept) if isinstance(one, Entered) else one
     return answers
 
 
-def _refused(one: Asking, clinic: Clinic) -> Problem | None:
+def _refused(one: Asking, queues: Mapping[str, tuple[Queue, Clinic]]) -> Problem | None:
+    if one.body.clinic not in queues:
+        return ClinicNotFound()
     try:
-        facilities.require_entry(one.here.services, clinic, one.here.actor, one.body.entry_code)
+        facilities.require_entry(one.here.services, queues[one.body.clinic][1], one.here.actor, one.body.entry_code)
     except Problem as problem:
         return problem
     return None

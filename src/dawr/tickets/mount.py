@@ -5,14 +5,16 @@ from fastapi import FastAPI
 from dawr.facilities import queries as facilities
 from dawr.facilities.commands import OPEN_TICKETS
 from dawr.platform.db import WriteTx
+from dawr.platform.http import plain
 from dawr.platform.services import Services
-from dawr.tickets import api, commands, jobs
+from dawr.tickets import api, api_enter, commands, jobs
 from dawr.tickets.api_crowd import TRAY, tray
 
 JOBS = (jobs.turn_service_days,)
 
 
 def mount(app: FastAPI, services: Services) -> None:
+    plain.mount(app, api_enter.OPERATION, api_enter.described)
     app.include_router(api.router)
     app.include_router(api.figures)
     services.additions[OPEN_TICKETS] = _open_tickets

@@ -25,58 +25,60 @@ WAIT = "ticket_wait"
 WaitEstimate = Callable[[ReadTx, Clinic, Sequence[tuple[Ticket, int]]], Awaitable[list[dict[str, Any] | None]]]
 """Registered by a higher floor under ``WAIT``: an estimate for each (ticket, people ahead), or ``None``."""
 
-_METRICS = f"""
-SELECT c.clinic,
-       count(t.id) AS total,
-       count(t.id) FILTER (WHERE t.status = 'waiting') AS waiting,
-       count(t.id) FILTER (WHERE t.status = 'done') AS served,
-       extract(epoch FROM avg(greatest(t.called_at - t.entered_at, interval '0'))
-               FILTER (WHERE t.called_at IS NOT NULL)) / 60 AS mean_wait
-FROM clinic c
-LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.clinic
-LEFT JOIN ticket t ON t.facility_id = q.facility_id AND t.clinic = q.clinic
-     AND (t.ended_day = q.service_day OR ({IS_OPEN.replace("status", "t.status")}))
-WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL
-GROUP BY c.clinic, c.place ORDER BY c.place, c.clinic
+# In two parts, each on its index: where both are one condition, a server without statistics reads a clinic's whole past.
+_OF_THE_DAY = """(
+  SELECT t.status, t.entered_at, t.called_at FROM ticket t
+  WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.ended_day = q.service_day
+  UNION ALL
+  SELECT t.status, t.entered_at, t.called_at FROM ticket t
+  WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.status IN ({open})) AS t
 """
-_HEAD = """
+_MEAN_WAIT = """extract(epoch FROM avg(greatest(t.called_at - t.entered_at, interval '0'))
+                         FILTER (WHERE t.called_at IS NOT NULL)) / 60 AS mean_wait"""
+_CALLED_ON = "'called', 'serving', 'held'"
+_CODE = "CASE WHEN t.service_day = q.service_day THEN t.code ELSE t.code || '/' || to_char(t.service_day, 'DD') END"
+_METRICS = f"""
+SELECT c.clinic, f.* FROM clinic c LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.clinic
+CROSS JOIN LATERAL (
+  SELECT count(*) AS total, count(*) FILTER (WHERE t.status = 'waiting') AS waiting,
+         count(*) FILTER (WHERE t.status = 'done') AS served, {_MEAN_WAIT}
+  FROM {_OF_THE_DAY.format(open="'waiting', " + _CALLED_ON)}) AS f
+WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL ORDER BY c.place, c.clinic
+"""
+# The codes of those who wait come as one text: thousands of rows would take most of the answer's time.
+_STATUS = f"""
 SELECT q.service_day, q.series, q.version,
        coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
-                 AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last_number
-FROM queue q WHERE q.facility_id = %(facility_id)s AND q.clinic = %(clinic)s
+                 AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last_number,
+       (SELECT string_agg({_CODE}, ' ' ORDER BY t.rank, t.order_key, t.id) FROM ticket t
+        WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.status = 'waiting') AS waiting,
+       f.*
+FROM queue q CROSS JOIN LATERAL (
+  SELECT count(*) FILTER (WHERE t.status = 'done') AS done,
+         count(*) FILTER (WHERE t.status NOT IN ('done', {_CALLED_ON})) AS gone, {_MEAN_WAIT}
+  FROM {_OF_THE_DAY.format(open=_CALLED_ON)}) AS f
+WHERE q.facility_id = %(facility_id)s AND q.clinic = %(clinic)s
 """
-_OPEN = f"""
-SELECT code, desk, status, service_day FROM ticket
-WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND {IS_OPEN}
-ORDER BY CASE status WHEN 'waiting' THEN 0 ELSE 1 END,
-         CASE status WHEN 'waiting' THEN rank ELSE 0 END,
-         CASE status WHEN 'waiting' THEN order_key ELSE changed_version END, id
+_CALLED = f"""
+SELECT {_CODE} AS code, t.desk, t.status FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
+WHERE t.facility_id = %(facility_id)s AND t.clinic = %(clinic)s AND t.status IN ({_CALLED_ON}) ORDER BY t.changed_version, t.id
 """
-_FIGURES = f"""
-SELECT count(*) FILTER (WHERE status = 'done') AS done,
-       count(*) FILTER (WHERE ended_day IS NOT NULL AND status <> 'done') AS gone,
-       extract(epoch FROM avg(greatest(called_at - entered_at, interval '0'))
-               FILTER (WHERE called_at IS NOT NULL)) / 60 AS mean_wait
-FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
-AND (ended_day = %(service_day)s OR ({IS_OPEN}))
-"""
+# The day as a value, not by a join, which a server without statistics begins at the queue: with all tickets it ever had.
 _SHOWN = f"""
-SELECT {", ".join("t." + name for name in Ticket.__dataclass_fields__)}, q.service_day AS today,
-       t.name_sealed, t.phone_sealed
+SELECT {", ".join("t." + name for name in Ticket.__dataclass_fields__)}, t.name_sealed, t.phone_sealed,
+       (SELECT q.service_day FROM queue q WHERE q.facility_id = t.facility_id AND q.clinic = t.clinic) AS today
 """
-_FROM = """
-FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
-WHERE t.facility_id = %(facility_id)s
+_FROM = "\nFROM ticket t WHERE t.facility_id = %(facility_id)s"
+_BY_ID = f"""{_SHOWN}, CASE WHEN t.status = 'waiting' THEN (
+  SELECT count(*) FROM ticket o WHERE o.facility_id = t.facility_id AND o.clinic = t.clinic
+  AND o.status = 'waiting' AND (o.rank, o.order_key, o.id) < (t.rank, t.order_key, t.id)) ELSE 0 END AS ahead
+{_FROM} AND t.id = %(id)s
 """
-_BY_IDS = (
-    _SHOWN
-    + """, CASE WHEN t.status = 'waiting' THEN (
-         SELECT count(*) FROM ticket o WHERE o.facility_id = t.facility_id AND o.clinic = t.clinic
-         AND o.status = 'waiting' AND (o.rank, o.order_key, o.id) < (t.rank, t.order_key, t.id)) ELSE 0 END AS ahead
+_BY_IDS = _SHOWN + ", 0 AS ahead" + _FROM + " AND t.id = ANY(%(ids)s)"
+_LINE = """
+SELECT coalesce(array_agg(id ORDER BY rank, order_key, id), '{}') FROM ticket
+WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
 """
-    + _FROM
-    + " AND t.id = ANY(%(ids)s)"
-)
 _AT_DESK = (
     _SHOWN
     + """, CASE WHEN t.status = 'waiting' THEN
@@ -89,7 +91,9 @@ _ENDED_AT_DESK = (
     _SHOWN
     + ", 0 AS ahead"
     + _FROM
-    + " AND t.clinic = %(clinic)s AND t.ended_day = q.service_day ORDER BY t.ended_at DESC LIMIT 20"
+    + " AND t.clinic = %(clinic)s AND t.ended_day ="
+    + " (SELECT service_day FROM queue WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s)"
+    + " ORDER BY t.ended_at DESC LIMIT 20"
 )
 _DUE = f"""
 SELECT q.clinic FROM queue q JOIN clinic c ON c.facility_id = q.facility_id AND c.clinic = q.clinic
@@ -109,9 +113,13 @@ FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND stat
 AND ended_day >= %(since)s ORDER BY ended_day DESC, ended_at DESC LIMIT %(limit)s
 """
 _DESKS = f"""
-SELECT count(DISTINCT coalesce(desk, '')) FROM ticket
-WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND called_at >= %(since)s
-AND (ended_day >= %(day)s OR ({IS_OPEN}))
+SELECT count(DISTINCT coalesce(desk, '')) FROM (
+  SELECT desk, called_at FROM ticket
+  WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND ended_day >= %(day)s
+  UNION ALL
+  SELECT desk, called_at FROM ticket
+  WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status IN ({_CALLED_ON})) AS t
+WHERE called_at >= %(since)s
 """
 
 
@@ -151,31 +159,26 @@ class QueueStatus:
 
 async def status(tx: ReadTx, facility: Facility, clinic: Clinic) -> QueueStatus:
     """The queue as it stands. Its service day is the queue's own; ``is_due`` tells whether it should turn first."""
-    head = await tx.row(_HEAD, clinic=clinic.id)
+    head = await tx.row(_STATUS, clinic=clinic.id)
     if head is None:
         day = facility.service_day(tx.now)
         return QueueStatus(clinic.id, day, 1, 0, (), (), (), (), 0, 0, 0, None)
     groups: dict[str, list[tuple[str, str | None]]] = {one: [] for one in rules.OPEN}
-    for row in await tx.rows(_OPEN, clinic=clinic.id):
-        code = row["code"]
-        if row["service_day"] != head["service_day"]:
-            code = f"{code}/{row['service_day'].day:02d}"
-        groups[row["status"]].append((code, row["desk"]))
-    figures = await tx.row(_FIGURES, clinic=clinic.id, service_day=head["service_day"])
-    assert figures is not None
+    for row in await tx.rows(_CALLED, clinic=clinic.id):
+        groups[row["status"]].append((row["code"], row["desk"]))
     return QueueStatus(
         clinic=clinic.id,
         service_day=head["service_day"],
         series=head["series"],
         version=head["version"],
-        waiting=tuple(code for code, _ in groups[Status.WAITING]),
+        waiting=tuple((head["waiting"] or "").split()),
         called=tuple(groups[Status.CALLED]),
         serving=tuple(groups[Status.SERVING]),
         held=tuple(code for code, _ in groups[Status.HELD]),
-        done=figures["done"],
-        gone=figures["gone"],
+        done=head["done"],
+        gone=head["gone"],
         last_number=head["last_number"],
-        mean_wait_minutes=_minutes(figures["mean_wait"]),
+        mean_wait_minutes=_minutes(head["mean_wait"]),
     )
 
 
@@ -238,14 +241,21 @@ def _iso(instant: datetime | None) -> str | None:
 
 async def views(tx: ReadTx, here: Context, ids: Sequence[UUID]) -> dict[UUID, TicketView]:
     """Several tickets of the facility as they are now, by id; what does not exist is missing."""
-    return {view.ticket.id: view for view in await _viewed(tx, here, await tx.rows(_BY_IDS, ids=list(ids)))}
+    rows = await tx.rows(_BY_IDS, ids=list(ids))
+    waiting = [row for row in rows if row["status"] == Status.WAITING]
+    # One walk along each queue: counting for every ticket would be a walk for every ticket.
+    for clinic_id in {row["clinic"] for row in waiting}:
+        places = {one: place for place, one in enumerate(await tx.value(_LINE, clinic=clinic_id))}
+        for row in waiting:
+            row["ahead"] = places.get(row["id"], row["ahead"])
+    return {one.ticket.id: one for one in await _viewed(tx, here, rows)}
 
 
 async def view(tx: ReadTx, here: Context, ticket_id: UUID) -> TicketView:
-    found = await views(tx, here, [ticket_id])
-    if ticket_id not in found:
+    rows = await tx.rows(_BY_ID, id=ticket_id)
+    if not rows:
         raise TicketNotFound
-    return found[ticket_id]
+    return (await _viewed(tx, here, rows))[0]
 
 
 async def just_entered(

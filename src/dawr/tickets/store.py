@@ -3,6 +3,7 @@ to get one that may be changed."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,8 +38,8 @@ _CLINIC_OF = "SELECT clinic FROM ticket WHERE facility_id = %(facility_id)s AND 
 _TICKET = f"SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
 _INSERT = f"""
 INSERT INTO ticket (facility_id, {FIELDS}, person, device, name_sealed, phone_sealed)
-VALUES (%(facility_id)s, {", ".join(f"%({name})s" for name in Ticket.__dataclass_fields__)},
-        %(person)s, %(device)s, %(name_sealed)s, %(phone_sealed)s)
+SELECT %(facility_id)s, {FIELDS}, person, device, name_sealed, phone_sealed
+FROM json_populate_recordset(NULL::ticket, %(rows)s)
 """
 _UPDATE = """
 UPDATE ticket SET status = %(status)s, rank = %(rank)s, order_key = %(order_key)s, placed = %(placed)s, desk = %(desk)s,
@@ -89,8 +90,12 @@ WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = %(perso
 """
 
 
+_COUNTS = """
+SELECT count(*) AS waiting, count(*) FILTER (WHERE (rank, order_key) < (%(rank)s, %(order_key)s)) AS ahead
+FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
+"""
 _ACTIVE_OF_EACH = f"""
-SELECT person, {FIELDS} FROM ticket
+SELECT person FROM ticket
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = ANY(%(persons)s) AND {IS_OPEN}
 """
 
@@ -164,6 +169,22 @@ async def lock_queue(tx: WriteTx, facility: Facility, clinic: Clinic) -> Queue:
     return await _turned(tx, facility, clinic, Queue(**row))
 
 
+async def lock_all(tx: WriteTx, facility: Facility, clinic_ids: Sequence[str]) -> dict[str, tuple[Queue, Clinic]]:
+    """``lock_queue`` of several, named in their order, in one trip; each with its clinic as it is under the lock: whoever
+    archives one holds it until nobody can come any more. A clinic that does not exist is missing."""
+    async with tx.one_trip():
+        locking = [await tx.asked(_LOCK_QUEUE, clinic=one) for one in clinic_ids]
+        clinics = {one.id: one for one in await facilities.clinics_named(tx, clinic_ids)}
+        rows = [await one.fetchone() for one in locking]
+    found = {}
+    for clinic_id, row in zip(clinic_ids, rows, strict=True):
+        clinic = clinics.get(clinic_id)
+        if clinic is not None:
+            queue = await _turned(tx, facility, clinic, Queue(**row)) if row else await lock_queue(tx, facility, clinic)
+            found[clinic_id] = queue, clinic
+    return found
+
+
 async def _turned(tx: WriteTx, facility: Facility, clinic: Clinic, locked: Queue) -> Queue:
     """The service day never goes back, whatever the clock does: a number given stays given."""
     today = facility.service_day(tx.now)
@@ -184,6 +205,30 @@ async def note(tx: WriteTx, actor: Actor, changed: Queue, *, type_: str, data: d
     return saved
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is about to be written of one queue: the queue as it will be, its tickets and its events."""
+
+    queue: Queue
+    changes: Sequence[Change]
+    tickets: Sequence[Ticket]
+    events: Sequence[events.Recorded]
+
+
+def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetime) -> Plan:
+    """Changes of one queue's tickets, with the queue's next versions."""
+    tickets: list[Ticket] = []
+    recorded: list[events.Recorded] = []
+    for version, change in enumerate(changes, locked.version + 1):
+        moved = change.before is None or change.before.status is not change.after.status
+        tickets.append(replace(change.after, changed_version=version) if moved else change.after)
+        data = change.data(locked.service_day)
+        recorded.append(
+            events.Recorded(locked.stream, version, str(change.after.id), change.type, data, actor.label, now)
+        )
+    return Plan(replace(locked, version=locked.version + len(changes)), changes, tickets, recorded)
+
+
 async def record(
     tx: WriteTx,
     actor: Actor,
@@ -196,26 +241,25 @@ async def record(
 
     ``personal`` belongs to the tickets that enter, by id. A person who already waits there is ``AlreadyInQueue``.
     """
-    tickets: list[Ticket] = []
-    recorded: list[events.Recorded] = []
-    for version, change in enumerate(changes, locked.version + 1):
-        moved = change.before is None or change.before.status is not change.after.status
-        tickets.append(replace(change.after, changed_version=version) if moved else change.after)
-        data = change.data(locked.service_day)
-        recorded.append(
-            events.Recorded(locked.stream, version, str(change.after.id), change.type, data, actor.label, tx.now)
-        )
-    saved = replace(locked, version=locked.version + len(changes))
+    made = plan(actor, locked, changes, now=tx.now)
+    await write(tx, [made], personal=personal or {})
+    return made.queue, list(made.tickets)
+
+
+async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
+    """Writes the plans of several queues, all locked, in one trip."""
+    changes = [change for one in plans for change in one.changes]
+    tickets = [ticket for one in plans for ticket in one.tickets]
     try:
         async with tx.one_trip():
-            await _save_tickets(tx, changes, tickets, personal or {})
-            await _save_queue(tx, saved)
-            await events.append(tx, recorded)
+            await _save_tickets(tx, changes, tickets, personal)
+            for one in plans:
+                await _save_queue(tx, one.queue)
+            await events.append(tx, [event for one in plans for event in one.events])
     except UniqueViolation as error:
         if error.diag.constraint_name == "ticket_person_key":
             raise AlreadyInQueue from error
         raise
-    return saved, tickets
 
 
 async def _save_tickets(
@@ -224,20 +268,31 @@ async def _save_tickets(
     entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
     changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
     if entering:
-        await tx.execute_many(_INSERT, [asdict(one) | asdict(personal.get(one.id, Personal())) for one in entering])
+        await tx.insert_rows(_INSERT, [_row(one) | _row(personal.get(one.id, Personal())) for one in entering])
     if changed:
         await tx.execute_many(_UPDATE, [asdict(one) for one in changed])
+
+
+def _row(one: Ticket | Personal) -> dict[str, object]:
+    # ``asdict`` copies every value, which is most of what a ticket in a crowd would cost.
+    return {name: getattr(one, name) for name in one.__slots__}
 
 
 async def _save_queue(tx: WriteTx, changed: Queue) -> None:
     await tx.execute(_SAVE_QUEUE, **asdict(changed))
 
 
-async def next_number(tx: WriteTx, locked: Queue, *, count: int = 1) -> int:
-    """The next number of the queue's service day and series; the first of them where several are taken."""
+async def next_number(tx: WriteTx, locked: Queue) -> int:
+    """The next number of the queue's service day and series."""
     return await numbers.next_number(
-        tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series, count=count
+        tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series
     )
+
+
+async def next_numbers(tx: WriteTx, wanted: Sequence[tuple[Queue, int]]) -> list[int]:
+    """For each queue the first of as many next numbers as are wanted of it, in one trip."""
+    counts = [numbers.Wanted(one.clinic, one.service_day, one.series, count) for one, count in wanted]
+    return await numbers.next_numbers(tx, kind="ticket", wanted=counts)
 
 
 async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
@@ -282,10 +337,31 @@ async def active_of(tx: ReadTx, clinic_id: str, person: bytes) -> Ticket | None:
     return as_ticket(row) if row else None
 
 
-async def active_of_each(tx: ReadTx, clinic_id: str, persons: Sequence[bytes]) -> dict[bytes, Ticket]:
-    """The open tickets of several persons in a clinic, by person."""
-    rows = await tx.rows(_ACTIVE_OF_EACH, clinic=clinic_id, persons=list(persons))
-    return {bytes(row.pop("person")): as_ticket(row) for row in rows}
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a crowd meets: which of its persons are in the queue already, how many wait, and how many of those go first."""
+
+    known: set[bytes]
+    waiting: int
+    ahead: int
+
+
+async def at_the_doors(tx: ReadTx, crowds: Sequence[tuple[str, Sequence[bytes], int]]) -> list[Door]:
+    """For each crowd (clinic, persons, the order key of its first), in one trip."""
+    async with tx.one_trip():
+        asked = [
+            (
+                await tx.asked(_ACTIVE_OF_EACH, clinic=clinic, persons=list(persons)),
+                await tx.asked(_COUNTS, clinic=clinic, rank=1, order_key=key),
+            )
+            for clinic, persons, key in crowds
+        ]
+        return [_door(await known.fetchall(), await counts.fetchone()) for known, counts in asked]
+
+
+def _door(known: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None) -> Door:
+    assert counts is not None
+    return Door({bytes(row["person"]) for row in known}, counts["waiting"], counts["ahead"])
 
 
 async def personal_of(tx: ReadTx, ticket_id: UUID) -> Personal:

@@ -106,7 +106,7 @@ ticket = facility_table(
         "id",
         postgresql_where=text("status = 'waiting'"),
     ),
-    Index("ticket_open_idx", "facility_id", "clinic", postgresql_where=text(IS_OPEN)),
+    Index("ticket_open_idx", "facility_id", "clinic", "status", postgresql_where=text(IS_OPEN)),
     Index(
         "ticket_ended_idx",
         "facility_id",

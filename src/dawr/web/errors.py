@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dawr.platform.errors import NotFound, Problem, Unavailable
+from dawr.platform.http import problems
 from dawr.web.render import Page, root_of
 
 FOR_PROGRAMS = ("/api/", "/static/", "/metrics")
@@ -62,6 +63,13 @@ async def error_page(request: Request, problem: Problem) -> Response:
     if problem.retry_after is not None:
         response.headers["retry-after"] = str(problem.retry_after)
     return response
+
+
+async def refusal(request: Request, problem: Problem) -> Response:
+    """Why a request was not even looked at: a page for readers, the API's answer for programs."""
+    if _is_for_programs(request) or not wants_page(request):
+        return problems.response_of(problem, problems.language_of(request.headers))
+    return await error_page(request, problem)
 
 
 def show_unknown_addresses(app: FastAPI) -> None:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from dawr.platform.services import Services
 from dawr.web.assets import Assets
-from dawr.web.errors import show_unknown_addresses
+from dawr.web.errors import refusal, show_unknown_addresses
 from dawr.web.headers import SecurityHeaders
 from dawr.web.pages import router
 
@@ -15,3 +15,4 @@ def mount(app: FastAPI, _: Services) -> None:
     app.include_router(router())
     app.add_middleware(SecurityHeaders)
     show_unknown_addresses(app)
+    app.state.refusal = refusal

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from dawr.platform.errors import Invalid, Problem, TooLarge, TooSlow
 from dawr.platform.http.bodies import FORBIDDEN
 from dawr.platform.http.problems import language_of, response_of
-from dawr.platform.logging import get_logger, request_context
+from dawr.platform.logging import log_request, request_context
 from dawr.platform.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -25,11 +25,24 @@ BODY_SECONDS = 20.0
 _PREFIX = re.compile(r"^/f/([^/]+)(/.*)?$")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _FORM = b"application/x-www-form-urlencoded"
-log = get_logger(__name__)
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """A request's headers by their name in small letters, the first of each; read once a request."""
+    found: dict[bytes, bytes] | None = scope.get("dawr.headers")
+    if found is None:
+        found = scope["dawr.headers"] = dict(reversed(scope["headers"]))
+    return found
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    return next((value for key, value in scope["headers"] if key == name), None)
+    return headers_of(scope).get(name)
+
+
+def body_of(scope: Scope) -> bytes:
+    """The whole body of a request that changes something; ``PlainRequests`` has read it."""
+    body: bytes = scope["dawr.body"]
+    return body
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,8 +90,7 @@ class RequestLog:
         matched = scope.get("route") or scope.get("endpoint")
         route: str = getattr(matched, "path", "unmatched")
         self.metrics.request(route=route, method=scope["method"], status=status, seconds=seconds)
-        milliseconds = round(seconds * 1000, 1)
-        log.info("request", method=scope["method"], route=route, status=status, milliseconds=milliseconds)
+        log_request(method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 1))
 
 
 class PlainRequests:
@@ -136,6 +148,8 @@ class PlainRequests:
         if "/api/" in scope["path"] and (header(scope, b"content-type") or _FORM).startswith(_FORM):
             kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
             scope["headers"] = [*kept, (b"content-type", b"application/json")]
+            headers_of(scope)[b"content-type"] = b"application/json"
+        scope["dawr.body"] = body
         return _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
 
 

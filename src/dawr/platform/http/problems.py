@@ -91,7 +91,8 @@ def _as_problem(error: Exception) -> Problem:
     return InternalError()
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def answer(request: Request, error: Exception) -> Response:
+    """A failure as its reader is told; what is not a problem of ours is noted and told as one."""
     problem = _as_problem(error)
     if problem.status == 500:
         log.error("internal_error", error=type(error).__name__, exc_info=error)
@@ -101,7 +102,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 def install(app: FastAPI) -> None:
     """Makes the app answer every failure as a problem."""
     for kind in (Problem, RequestValidationError, HTTPException, Exception):
-        app.add_exception_handler(kind, _answer)
+        app.add_exception_handler(kind, answer)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
