@@ -31,6 +31,7 @@ Say = Callable[[str], None]
 GRACE_SECONDS = 2
 DEADLINE_SECONDS = 4.5
 KEEP_ALIVE_SECONDS = 20
+UNREAD_MILLISECONDS = 30_000
 # A fresh cluster has no statistics, and without them PostgreSQL takes wrong indexes: look for tables that grew more often.
 POSTGRES = {"autovacuum_naptime": "10s"}
 log = get_logger(__name__)
@@ -237,6 +238,9 @@ def _addresses(host: str, port: int) -> list[tuple[int, tuple[object, ...]]]:
 def _bound(family: int, address: tuple[object, ...]) -> socket.socket:
     one = socket.socket(family, socket.SOCK_STREAM)
     one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # A client that reads nothing more: its line is cut, where closing it would wait for ever to send the rest.
+        one.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_MILLISECONDS)
     if family == socket.AF_INET6:
         one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     try:

@@ -84,3 +84,11 @@ async def test_is_counted(live: Live, base: str, floor: Floor) -> None:
         await stream.one()
         assert figures("streams_open") or 0 >= 1
         assert (figures("stream_events_total") or 0) >= before + 2
+
+
+async def test_a_stream_begins_as_every_answer_does(base: str) -> None:
+    async with connect(base, clinic="lab", headers={"X-Request-Id": "from-the-proxy-1"}) as stream:
+        await stream.one("connected")
+        assert stream.headers["x-request-id"] == "from-the-proxy-1"
+        assert stream.headers["x-content-type-options"] == "nosniff"
+        assert stream.headers["content-type"].startswith("text/event-stream")

@@ -144,8 +144,7 @@ async def _settled() -> None:
 
 def _served(wire: Wire, *, room: int = 10) -> tuple[Outlet, "asyncio.Task[None]"]:
     outlet = Outlet(wire.send, room=room, ends_at=0, beat_at=0)
-    start = {"type": "http.response.start", "status": 200, "headers": []}
-    return outlet, asyncio.create_task(outlet.serve(start, wire.receive))
+    return outlet, asyncio.create_task(outlet.serve(wire.receive))
 
 
 async def test_an_outbox_is_sent_in_order() -> None:

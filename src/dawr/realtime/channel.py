@@ -50,10 +50,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a reader at some version has to be told. ``upset``: after that it needs a snapshot."""
+    """What a reader at some version has to be told, and where that leaves it. ``upset``: after that it needs a snapshot."""
 
     entries: tuple[Entry, ...]
     upset: bool
+    versions: dict[str, int]
 
 
 class Batch:
@@ -64,12 +65,9 @@ class Batch:
         self.entries = [Entry(one) for one in recorded]
         self._place = place
         self._versions = [entry.version for entry in self.entries]
+        self.last = self._versions[-1] if self._versions else 0
         self._parts: dict[int, Part] = {}
         self._chunks: dict[int, bytes] = {}
-
-    @property
-    def last(self) -> int:
-        return self._versions[-1] if self._versions else 0
 
     def part(self, version: int) -> Part:
         """What happened after ``version``, up to the first event that asks for a snapshot, or a gap in the log."""
@@ -80,11 +78,13 @@ class Batch:
 
     def _after(self, version: int) -> Part:
         entries: list[Entry] = []
+        upset = False
         for entry in self.entries[bisect_right(self._versions, version) :]:
             if entry.update is None or entry.version != version + len(entries) + 1:
-                return Part(tuple(entries), upset=True)
+                upset = True
+                break
             entries.append(entry)
-        return Part(tuple(entries), upset=False)
+        return Part(tuple(entries), upset, {self.clinic: version + len(entries)})
 
     def chunk(self, version: int) -> bytes:
         """``part(version)`` as a clinic's stream sends it."""

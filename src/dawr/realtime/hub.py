@@ -19,11 +19,13 @@ from dawr.platform.services import Services
 from dawr.realtime.feed import Feed
 from dawr.realtime.outlet import Outlet, Send
 from dawr.realtime.readers import Reader
+from dawr.realtime.room import room_for
 from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, StreamsFull, TooManyStreams, frame, retry
 from dawr.realtime.store import Bell, Ear
 
 READS_AT_ONCE = 4
 TICKS_A_BEAT = 30
+BEATS_AT_ONCE = 100
 COME_BACK_AFTER = 10
 
 
@@ -56,7 +58,8 @@ class Hub:
         loops: tuple[Coroutine[Any, Any, None], ...] = (self._bell.run(), self._ear.run(), self._poll(), self._beat())
         tasks = [asyncio.create_task(one) for one in loops]
         try:
-            yield
+            with room_for(self.pace.per_process):
+                yield
         finally:
             self.stop()
             self._services.db.on_commit.remove(self._committed)
@@ -143,8 +146,10 @@ class Hub:
             await asyncio.sleep(self.pace.heartbeat / TICKS_A_BEAT)
             now = loop.time()
             chunk = frame("heartbeat", orjson.dumps({"at": self._services.clock.now().isoformat()}))
-            for outlet in tuple(self._outlets):
+            for place, outlet in enumerate(tuple(self._outlets)):
                 self._keep_time(outlet, now, chunk)
+                if place % BEATS_AT_ONCE == BEATS_AT_ONCE - 1:
+                    await asyncio.sleep(0)
 
     def _keep_time(self, outlet: Outlet, now: float, chunk: bytes) -> None:
         if now >= outlet.ends_at:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from dawr.platform.db import Stream
 from dawr.platform.health import Check, Status
 from dawr.platform.services import Services
-from dawr.realtime.api import PATH, EventStream
+from dawr.realtime.api import PATH, EventStream, Straight
 from dawr.realtime.described import OPERATION
 from dawr.realtime.hub import Hub
 from dawr.realtime.rules import STREAM, Pace
@@ -30,12 +30,24 @@ def mount(app: FastAPI, services: Services) -> None:
         return Check(Status.DEGRADED, ", ".join(troubles)) if troubles else Check(Status.HEALTHY)
 
     route = Route(PATH, EventStream(hub), methods=["GET"], name="event_stream", include_in_schema=False)
-    app.router.routes.append(route)
+    # First: a thousand clients may come in a second, and each route that stands before costs every one of them.
+    app.router.routes.insert(0, route)
+    _keep_straight(app)
     app.state.openapi_paths = getattr(app.state, "openapi_paths", {}) | {PATH: {"get": deepcopy(OPERATION)}}
     app.state.lifespans.append(hub.running)
     app.state.on_stop.append(hub.stop)
     app.state.health.add("events", well)
     app.state.hub = hub
+
+
+def _keep_straight(app: FastAPI) -> None:
+    """Around everything, the framework's own outermost layer too: that is no place for a middleware."""
+    build = app.build_middleware_stack
+
+    def around() -> Straight:
+        return Straight(build())
+
+    app.build_middleware_stack = around  # type: ignore[method-assign]
 
 
 @asynccontextmanager

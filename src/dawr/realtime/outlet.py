@@ -1,13 +1,14 @@
 """One client's end of a stream: a small outbox that is sent in order and that nobody waits for.
 
-A client costs the task its request runs in and no other: that task only waits for the disconnect. Whoever pushes starts
-a sender, which ends when the outbox is empty. A client that does not read makes the sender wait. When then the outbox is
-full, nothing more is kept for it: should it read again, its stream ends, and it comes back with its cursor. When several
-heartbeats have not gone out, the connection is given up.
+A client costs the task its request runs in and no other: that task only waits for the disconnect. Whoever pushes sends
+itself, as far as that goes without waiting. A client that does not read makes a sender of its own wait, which ends when the
+outbox is empty. When then the outbox is full, nothing more is kept for it: should it read again, its stream ends, and it
+comes back with its cursor. When several heartbeats have not gone out, the connection is given up.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import types
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
 from typing import Any
 
 Message = MutableMapping[str, Any]
@@ -57,17 +58,29 @@ class Outlet:
 
     def push(self, chunk: bytes) -> None:
         """Sends it after what waits already; where that is more than it has ``room`` for, the stream is to end instead."""
-        if self.over:
+        if self._ending or self.cut:
             return
-        if self._size > self._room:
+        if not self._busy:
+            self._send_now(chunk)
+        elif self._size > self._room:
             self._waiting.clear()
             self._ending = True
+        else:
+            self._waiting.append(chunk)
+            self._size += len(chunk)
+
+    def _send_now(self, chunk: bytes) -> None:
+        """Nearly always the server takes it at once: a task for each client and event would cost more than the sending."""
+        sending = self._send({"type": "http.response.body", "body": chunk, "more_body": True}).__await__()
+        try:
+            waits_for = next(sending)
+        except StopIteration:
             return
-        self._waiting.append(chunk)
-        self._size += len(chunk)
-        if not self._busy:
+        except Exception:  # whoever broke must not keep the others from hearing
+            self._give_up()
+        else:
             self._busy = True
-            self._sender = asyncio.create_task(self._drain())
+            self._sender = asyncio.create_task(self._drain(_rest(sending, waits_for)))
 
     def beat(self, chunk: bytes) -> None:
         """A heartbeat, where nothing else waits; gives up who has taken nothing since several of them."""
@@ -80,6 +93,9 @@ class Outlet:
     def end(self, last: bytes) -> None:
         """Sends this and closes the response."""
         self.push(last)
+        if not (self._busy or self.over):
+            self._busy = True
+            self._sender = asyncio.create_task(self._drain())
         self._ending = True
 
     def _give_up(self) -> None:
@@ -90,11 +106,10 @@ class Outlet:
         if self._serving is not None:
             self._serving.cancel()
 
-    async def serve(self, start: Message, receive: Receive) -> None:
-        """Answers until the client goes, or the stream is ended or cut off."""
+    async def serve(self, receive: Receive) -> None:
+        """Sends, the response having been started, until the client goes, or the stream is ended or cut off."""
         self._serving = asyncio.current_task()
         try:
-            await self._send(start)
             await self._drain()
             while not self.cut and (await receive())["type"] != "http.disconnect":
                 pass
@@ -107,8 +122,10 @@ class Outlet:
             if self._sender is not None:
                 self._sender.cancel()
 
-    async def _drain(self) -> None:
+    async def _drain(self, begun: Awaitable[None] | None = None) -> None:
         try:
+            if begun is not None:
+                await begun
             while self._waiting:
                 chunk = b"".join(self._waiting)
                 self._waiting.clear()
@@ -121,3 +138,13 @@ class Outlet:
             self.cut = True
         self._busy = False
         self._sender = None
+
+
+@types.coroutine
+def _rest(begun: Generator[Any, Any, None], waits_for: object) -> Generator[Any, Any, None]:
+    """What is left of an awaitable that has been begun by hand, and waits for this."""
+    try:
+        yield waits_for
+        yield from begun
+    finally:
+        begun.close()

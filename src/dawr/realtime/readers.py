@@ -132,7 +132,8 @@ class ClinicReader(Reader):
         part = batch.part(version)
         if part.entries:
             self.outlet.push(batch.chunk(version))
-            self.versions[self.clinic] = part.entries[-1].version
+            # One for all who have been told the same: with ten thousand, each thing a reader has of its own is felt.
+            self.versions = part.versions
         return len(part.entries) + (self.show("reset", news) if part.upset else 0)
 
 
