@@ -1,8 +1,8 @@
 """Histories of one or several queues: kept as JSON lines, recorded from clients, and looked at with cheap checks.
 
 Each check takes a history and returns a sentence for everything that is wrong with it, so nothing is what a good one has.
-``enter`` and ``status`` name a clinic in their input; the answers of tickets carry ``clinic``, ``service_day`` and ``series``
-where several are recorded together.
+``enter`` and ``status`` name a clinic in their input, ``transfer`` the clinic it leads ``to``; the answers of tickets carry
+``clinic``, ``service_day`` and ``series`` where several are recorded together.
 """
 
 import json
@@ -15,6 +15,8 @@ from tests.proof.linearizability import Operation
 
 COMES_BACK = ("rejoin", "late", "resume", "undo")
 CALLS = ("call", "call_next")
+GIVES = {"enter": 201, "transfer": 200}
+"""What hands out a number, and how that is answered."""
 Series = tuple[Any, ...]
 
 
@@ -28,14 +30,15 @@ def read(path: Path) -> list[Operation]:
 
 def _series(one: Operation) -> Series:
     answer = one.output or {}
-    return (answer.get("clinic", one.input.get("clinic")), answer.get("service_day"), answer.get("series"))
+    clinic = one.input.get("to" if one.verb == "transfer" else "clinic")
+    return (answer.get("clinic", clinic), answer.get("service_day"), answer.get("series"))
 
 
 def _given(operations: Iterable[Operation]) -> dict[Series, list[Operation]]:
     """The numbers handed out, as they were answered. A repeated request's answer counts once."""
     given: dict[Series, dict[tuple[str, int], Operation]] = {}
     for one in operations:
-        if one.verb == "enter" and one.output and one.output["http"] == 201:
+        if one.output and one.output["http"] == GIVES.get(one.verb):
             given.setdefault(_series(one), {}).setdefault((one.output["ticket"], one.output["number"]), one)
     return {series: list(found.values()) for series, found in given.items()}
 
@@ -61,7 +64,7 @@ def repeated_numbers(operations: Iterable[Operation]) -> list[str]:
 def missing_numbers(operations: Iterable[Operation], last_numbers: Mapping[Series, int]) -> list[str]:
     """At rest the numbers are 1 to the last one given, but for those whose answer was lost."""
     history = list(operations)
-    lost = len([one for one in history if one.verb == "enter" and one.returned is None])
+    lost = len([one for one in history if one.verb in GIVES and one.returned is None])
     given = _given(history)
     wrong = []
     for series, last in last_numbers.items():

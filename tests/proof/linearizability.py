@@ -3,10 +3,10 @@
 A history is linearizable if every operation can be given one instant between its call and its return so that, taken in that
 order, the model allows every answer. The search is that of Wing and Gong with Lowe's memory of what was tried, in the form
 Porcupine (A. Athalye) gave it: a linked list of calls and returns; a call before the first return may be placed next and its
-two entries are lifted out; at a return whose call is not placed the last choice is taken back.
+two entries are lifted out; where none of these fits the last choice is taken back.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
@@ -97,12 +97,13 @@ def check_parts(
 
 
 class _Entry:
-    """A call, a return, or an end of the list. ``match`` is a call's return; an unknown outcome has none."""
+    """A call, a return, or an end of a list. ``at``: when. ``match`` is a call's return; an unknown outcome has none."""
 
-    __slots__ = ("index", "is_call", "match", "next", "operation", "previous")
+    __slots__ = ("at", "index", "is_call", "match", "next", "operation", "previous")
 
     def __init__(self, operation: Operation | None = None, index: int = -1, *, is_call: bool = False) -> None:
         self.operation, self.index, self.is_call = operation, index, is_call
+        self.at = inf if operation is None else operation.call if is_call else operation.end
         self.match: _Entry | None = None
         self.previous = self.next = self
 
@@ -113,55 +114,84 @@ class _Entry:
         self.previous.next = self.next.previous = self
 
 
-def _linked(operations: Iterable[Operation]) -> _Entry:
+def _linked(operations: Iterable[tuple[int, Operation]]) -> _Entry:
     """The calls and returns in order of time, in a ring: what is returned stands before the first and behind the last."""
-    entries: list[tuple[float, bool, _Entry]] = []
-    for index, one in enumerate(operations):
+    entries = []
+    for index, one in operations:
         call = _Entry(one, index, is_call=True)
-        entries.append((one.call, False, call))
+        entries.append(call)
         if one.returned is not None:
             call.match = _Entry(one, index)
-            entries.append((one.returned, True, call.match))
+            entries.append(call.match)
     ends = last = _Entry()
     # Of equal instants calls come first: such operations overlap.
-    for _, _, entry in sorted(entries, key=lambda found: found[:2]):
+    for entry in sorted(entries, key=lambda found: (found.at, not found.is_call)):
         last.next, entry.previous = entry, last
         last = entry
     last.next, ends.previous = ends, last
     return ends
 
 
+@dataclass(frozen=True, slots=True)
+class _Placed(Generic[State]):
+    """``before``: the states that its predecessors left. ``others``: what may be placed in its stead and was not tried."""
+
+    entry: _Entry
+    before: frozenset[State]
+    others: Iterator[_Entry]
+
+
 class _Search(Generic[State]):
+    """Which may come next, best guess first: what only looks; then in the order of the answers, as who waits for a lock is
+    answered soon after having it; last those of unknown outcome. One of these that nobody needs is best left out, and guessing
+    that it happened would be found wrong much later."""
+
     def __init__(self, model: Model[State], operations: Iterable[Operation]) -> None:
-        history = list(operations)
+        history = list(enumerate(operations))
         self.model = model
-        self.ends = _linked(history)
-        self.unplaced = len([one for one in history if one.returned is not None])
+        self.ends = _linked(one for one in history if one[1].returned is not None)
+        self.unknown = _linked(one for one in history if one[1].returned is None)
+        self.unplaced = len([one for _, one in history if one.returned is not None])
         # All states that the order so far may have led to; an order is given up when none is left.
         self.states = frozenset([model.initial()])
         self.bits = 0
-        self.placed: list[tuple[_Entry, frozenset[State]]] = []
+        self.placed: list[_Placed[State]] = []
         self.seen: set[tuple[int, frozenset[State]]] = set()
         self.longest: tuple[Operation, ...] = ()
         self.stuck: Operation | None = None
         self.tried = 0
+        self.next = self._candidates()
 
     def run(self, give_up: float) -> Verdict:
-        entry = self.ends.next
         # Who is left when every known answer is explained may never have happened.
         while self.unplaced:
             if monotonic() >= give_up:
-                return self._verdict(Outcome.TIMED_OUT, at=entry)
-            if entry.is_call:
-                entry = self.ends.next if self._place(entry) else entry.next
-                continue
-            self._remember(entry)
-            last = self._last_choice()
-            if last is None:
-                return self._verdict(Outcome.VIOLATED, at=entry)
-            entry = last.next
+                return self._verdict(Outcome.TIMED_OUT)
+            entry = next(self.next, None)
+            if entry is None:
+                self._remember()
+                if not self._take_back_choice():
+                    return self._verdict(Outcome.VIOLATED)
+            elif self._place(entry):
+                self.next = self._candidates()
         self.longest, self.stuck = self._order(), None
-        return self._verdict(Outcome.LINEARIZABLE, at=entry)
+        return self._verdict(Outcome.LINEARIZABLE)
+
+    def _candidates(self) -> Iterator[_Entry]:
+        """Whatever was asked before the first that is not placed was answered."""
+        known, entry = [], self.ends.next
+        while entry.is_call:
+            known.append(entry)
+            entry = entry.next
+        yield from sorted(known, key=self._haste)
+        before, entry = entry.at, self.unknown.next
+        while entry.is_call and entry.at <= before:
+            yield entry
+            entry = entry.next
+
+    def _haste(self, entry: _Entry) -> tuple[bool, float]:
+        assert entry.operation is not None
+        return not self.model.only_looks(entry.operation), entry.operation.end
 
     def _place(self, entry: _Entry) -> bool:
         assert entry.operation is not None
@@ -172,7 +202,9 @@ class _Search(Generic[State]):
         if not after or useless or (bits, after) in self.seen:
             return False
         self.seen.add((bits, after))
-        self.placed.append((entry, self.states))
+        # If there is an order with a look later there is one with it here, unless it told something of the state.
+        is_choice = not self.model.only_looks(entry.operation) or after != self.states
+        self.placed.append(_Placed(entry, self.states, self.next if is_choice else iter(())))
         self.states, self.bits = after, bits
         entry.remove()
         if entry.match:
@@ -184,33 +216,32 @@ class _Search(Generic[State]):
         self.tried += len(self.states)
         return frozenset(after for state in self.states for after in self.model.step(state, operation))
 
-    def _last_choice(self) -> _Entry | None:
-        """Takes back everything up to the last choice, and that too. Placing what only looks was none: if there is an order
-        with it later there is one with it here."""
-        while self.placed:
-            entry, before = self.placed.pop()
-            self._take_back(entry, before)
-            if entry.operation and not self.model.only_looks(entry.operation):
-                return entry
-        return None
-
-    def _take_back(self, entry: _Entry, before: frozenset[State]) -> None:
-        self.states = before
+    def _take_back_choice(self) -> bool:
+        """Back to where the last was placed; the next in its stead is tried there."""
+        if not self.placed:
+            return False
+        last = self.placed.pop()
+        self.states, self.next = last.before, last.others
+        entry = last.entry
         self.bits ^= 1 << entry.index
         # In the reverse order of removal, else the neighbours are not those of before.
         if entry.match:
             entry.match.put_back()
             self.unplaced += 1
         entry.put_back()
+        return True
 
     def _order(self) -> tuple[Operation, ...]:
-        return tuple(entry.operation for entry, _ in self.placed if entry.operation)
+        return tuple(one.entry.operation for one in self.placed if one.entry.operation)
 
-    def _remember(self, entry: _Entry) -> None:
+    def _remember(self) -> None:
         if self.stuck is None or len(self.placed) > len(self.longest):
+            entry = self.ends.next
+            while entry.is_call:
+                entry = entry.next
             self.longest, self.stuck = self._order(), entry.operation
 
-    def _verdict(self, outcome: Outcome, *, at: _Entry) -> Verdict:
+    def _verdict(self, outcome: Outcome) -> Verdict:
         if outcome is Outcome.TIMED_OUT:
-            self._remember(at)
+            self._remember()
         return Verdict(outcome, self.longest, self.stuck, self.tried)

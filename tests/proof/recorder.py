@@ -11,6 +11,7 @@ from tests.proof.linearizability import Operation
 
 QUEUE = "/api/v1/queue"
 TICKET = ("ticket", "number", "status", "ahead", "existing")
+EVERYTHING = (*TICKET, "clinic", "series", "code", "position", "desk", "doctor", "priority")
 REFUSAL = ("code", "state")
 # Nobody knows what came of a request that was cut off, or answered by a server whose store was out of reach.
 UNKNOWN = (408, 500, 502, 503, 504)
@@ -24,14 +25,24 @@ class Recorder:
     members: tuple[str, ...] = TICKET
 
     async def ask(
-        self, client: httpx2.AsyncClient, process: int, verb: str, *, desk: str | None = None, **asked: str
+        self,
+        client: httpx2.AsyncClient,
+        process: int,
+        verb: str,
+        *,
+        desk: str | None = None,
+        by: str | None = None,
+        **asked: str,
     ) -> Operation:
-        """Asks and records: ``status``, ``enter`` and ``call_next`` with a clinic, other verbs with a ticket."""
+        """Asks and records: ``status``, ``reset``, ``enter`` and ``call_next`` with a clinic, other verbs with a ticket
+        (``ticket`` looks at it). ``by`` names the doctor whose client this is; it is kept, not sent."""
+        body = asked | ({"desk": desk} if desk else {})
         call = monotonic()
-        answer = await _sent(client, verb, asked | ({"desk": desk} if desk else {}))
+        answer = await _sent(client, verb, body)
         known = answer is not None and answer.status_code not in UNKNOWN
         output = self._seen(answer) if known and answer is not None else None
-        recorded = Operation(process, call, monotonic() if known else None, verb, asked, output)
+        asker = {"by": by} if by else {}
+        recorded = Operation(process, call, monotonic() if known else None, verb, body | asker, output)
         self.operations.append(recorded)
         return recorded
 
@@ -41,7 +52,7 @@ class Recorder:
         if answer.status_code >= 400:
             return seen | {name: content[name] for name in REFUSAL if name in content}
         if "waiting" in content:
-            return seen | _board(content)
+            return seen | board_of(content)
         return seen | {name: content[name] for name in self.members}
 
 
@@ -50,22 +61,31 @@ async def _sent(client: httpx2.AsyncClient, verb: str, body: dict[str, str]) -> 
     try:
         if verb == "status":
             return await client.get(f"{QUEUE}/status", params=body)
+        if verb == "ticket":
+            return await client.get(f"{QUEUE}/ticket/{body['ticket']}")
         return await client.post(f"{QUEUE}/{verb.removesuffix('_next')}", json=body)
     except httpx2.TransportError:
         return None
 
 
-def _board(content: dict[str, Any]) -> dict[str, Any]:
-    counts = content["counts"]
+def board_of(content: dict[str, Any]) -> dict[str, Any]:
+    """What ``/queue/status`` and ``reset`` answer, with codes without the clinic's prefix: ``031`` or ``B031``."""
+    counts, at_desks = content["counts"], [*content["called"], *content["serving"]]
     return {
-        "waiting": [number_of(code) for code in content["waiting"]],
-        "called": sorted(number_of(one["code"]) for one in content["called"]),
-        "serving": sorted(number_of(one["code"]) for one in content["serving"]),
-        "held": sorted(number_of(code) for code in content["held"]),
+        "series": content["series"],
+        "waiting": [label_of(code) for code in content["waiting"]],
+        "called": [label_of(one["code"]) for one in content["called"]],
+        "serving": [label_of(one["code"]) for one in content["serving"]],
+        "held": [label_of(code) for code in content["held"]],
+        "desks": {label_of(one["code"]): one["desk"] for one in at_desks},
         "done": counts["done"],
         "gone": counts["gone"],
         "last_number": content["last_number"],
     }
+
+
+def label_of(code: str) -> str:
+    return code.rpartition("-")[2]
 
 
 def number_of(code: str) -> int:

@@ -158,6 +158,25 @@ def test_a_model_may_leave_several_states_open() -> None:
     assert check(Coin(), [toss, *looks], deadline=10).outcome is Outcome.VIOLATED
 
 
+def test_a_look_that_decides_what_was_open_may_also_come_later() -> None:
+    """The coin lay tails up; then it was turned, and then looked at, all at once with the first look."""
+
+    class Turned(Coin):
+        def step(self, state: str, operation: Operation) -> Sequence[str]:
+            if operation.verb == "turn":
+                return ["tails" if state == "heads" else "heads"]
+            return super().step(state, operation)
+
+        def only_looks(self, operation: Operation) -> bool:
+            return operation.verb == "look"
+
+    late = Operation(1, 2, 9, "look", {}, {"up": "heads"})
+    early = Operation(2, 2.5, 9.5, "look", {}, {"up": "tails"})
+    turn = Operation(3, 3, 9, "turn", {}, {})
+    toss, last = Operation(1, 0, 1, "toss", {}, {}), Operation(1, 10, 11, "look", {}, {"up": "heads"})
+    assert check(Turned(), [toss, late, early, turn, last], deadline=10).ok
+
+
 def test_it_gives_up_in_time() -> None:
     found = check(Register(), [write(1, 1, 0, 1)], deadline=0)
     assert found.outcome is Outcome.TIMED_OUT

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.proof.linearizability import Operation, Outcome, Verdict, check
-from tests.proof.queue_model import STEPS, QueueModel, QueueState
+from tests.proof.queue_model import STEPS, QueueModel
 
 LAB = {"clinic": "lab"}
 
@@ -46,8 +46,13 @@ def line(count: int) -> list[Operation]:
     return [entered(n, 2 * n - 2, 2 * n - 1) for n in range(1, count + 1)]
 
 
-def looked(call: float, **board: Any) -> Operation:
-    return Operation(300, call, call + 0.5, "status", LAB, {"http": 200} | board)
+def looked(call: float, clinic: str = "lab", **board: Any) -> Operation:
+    """Groups of the board in numbers of the first series, or as the codes that are shown."""
+    shown = {
+        name: [one if isinstance(one, str) else f"{one:03d}" for one in group] if isinstance(group, list) else group
+        for name, group in board.items()
+    }
+    return Operation(300, call, call + 0.5, "status", {"clinic": clinic}, {"http": 200} | shown)
 
 
 GOOD = {
@@ -178,9 +183,9 @@ wishes = st.tuples(
 
 def played(story: list[Wish], *, overlap: float) -> list[Operation]:
     """A run of the model: step n happens at n, asked at most ``overlap`` before it and answered at most so much after."""
-    model, state, history = QueueModel(), QueueState(), []
+    model, state, history = QueueModel(), QueueModel().initial(), []
     for n, (verb, pick, early, late, named) in enumerate(story):
-        ids = [one.id for one in state.tickets]
+        ids = [one.id for one in state.queue("lab").tickets]
         if verb == "enter":
             asked = LAB | {"user": f"p{pick}"}
         elif verb in ("call_next", "status"):
@@ -189,7 +194,7 @@ def played(story: list[Wish], *, overlap: float) -> list[Operation]:
             asked = {"ticket": str(ids[-1 - pick % len(ids)]) if ids else "unknown"}
         operation = Operation(n, n - early * overlap, n + late * overlap, verb, asked, None)
         # Of several answers the model may give, the first or the last.
-        answer, _ = list(model.outcomes(state, operation))[0 if named else -1]
+        answer = list(model.outcomes(state, operation))[0 if named else -1][0]
         if answer.get("ticket", "") is None:
             answer = answer | {"ticket": f"t{answer['number']}"}
         operation = replace(operation, output=answer)
