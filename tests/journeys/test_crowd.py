@@ -7,7 +7,7 @@ from typing import Any
 import httpx2
 
 from dawr.accounts.rules import Role
-from dawr.tickets import store
+from dawr.platform import numbers
 from tests.conftest import House, Live
 
 ENTER = "/api/v1/queue/enter"
@@ -68,10 +68,10 @@ async def test_staff_and_strangers_come_together(live: Live, house: House) -> No
 
 
 async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, house: House, monkeypatch: Any) -> None:
-    async def never(tx: Any, wanted: Any) -> list[int]:
+    async def never(*_: Any, **__: Any) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(store, "next_numbers", never)
+    monkeypatch.setattr(numbers, "take", never)
     async with live.client(house) as phone:
         answers = await together(phone, [{"clinic": "lab", "user": f"p{n}"} for n in range(12)])
     assert sorted(one.json()["number"] for one in answers) == list(range(1, 13))

@@ -106,11 +106,10 @@ class WriteTx(ReadTx):
         rows = [{"facility_id": self.facility_id} | row for row in params]
         await self.connection.cursor().executemany(sql, rows)
 
-    async def insert_rows(self, sql: str, rows: Iterable[Mapping[str, object]]) -> None:
+    async def insert_rows(self, sql: str, rows: Iterable[Mapping[str, object]], **params: object) -> Answers:
         """Runs one INSERT for all rows: ``… FROM json_populate_recordset(NULL::table, %(rows)s)``. Far cheaper than a statement
         for each."""
-        sent = orjson.dumps(list(rows), default=_as_text).decode()
-        await self.connection.execute(sql, {"facility_id": self.facility_id, "rows": sent})
+        return await self._run(sql, params | {"rows": orjson.dumps(list(rows), default=_as_text).decode()})
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:

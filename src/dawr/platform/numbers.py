@@ -5,12 +5,12 @@ caller waits for that decision. The table that stores the number has a UNIQUE co
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import CheckConstraint, Column, Date, Integer, Text
 
-from dawr.platform.db import WriteTx
+from dawr.platform.db import Answers, WriteTx
 from dawr.platform.schema import facility_table
 
 counter = facility_table(
@@ -32,6 +32,13 @@ ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last =
 RETURNING last
 """
 
+_TAKE = """
+INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)
+SELECT %(facility_id)s, %(kind)s, scope, service_day, series, last FROM json_populate_recordset(NULL::counter, %(rows)s)
+ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + excluded.last
+RETURNING scope, last
+"""
+
 
 async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, series: int = 1) -> int:
     """Takes the next number in the caller's transaction."""
@@ -39,20 +46,31 @@ async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, 
     return last
 
 
+class NumbersMoved(Exception):
+    """Numbers were taken that somebody else had taken meanwhile: whoever reads a counter has to hold its lock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """``count`` numbers of one counter."""
+    """``count`` numbers of one counter, from ``first`` on."""
 
     scope: str
     service_day: date
     series: int
+    first: int
     count: int
 
 
-async def next_numbers(tx: WriteTx, *, kind: str, wanted: Sequence[Wanted]) -> list[int]:
-    """``next_number`` of several counters in one trip: for each the first of those it gave. Name them in one order
-    everywhere, so that two who want the same never wait for each other."""
-    async with tx.one_trip():
-        asked = [await tx.asked(_NEXT, kind=kind, **asdict(one)) for one in wanted]
-        rows = [await one.fetchone() for one in asked]
-    return [row["last"] - one.count + 1 for row, one in zip(rows, wanted, strict=True) if row is not None]
+async def take(tx: WriteTx, *, kind: str, wanted: Sequence[Wanted]) -> Answers:
+    """Takes numbers of several counters, which the caller has read under a lock of its own. To be followed by ``confirm``."""
+    rows = [
+        {"scope": one.scope, "service_day": one.service_day, "series": one.series, "last": one.count} for one in wanted
+    ]
+    return await tx.insert_rows(_TAKE, rows, kind=kind)
+
+
+async def confirm(taken: Answers, wanted: Sequence[Wanted]) -> None:
+    """``NumbersMoved`` where the counters were elsewhere than the caller had read."""
+    last = {row["scope"]: row["last"] for row in await taken.fetchall()}
+    if last != {one.scope: one.first + one.count - 1 for one in wanted}:
+        raise NumbersMoved

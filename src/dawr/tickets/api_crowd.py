@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import Clinic, ClinicNotFound
+from dawr.facilities.rules import ClinicNotFound
 from dawr.platform import idempotency
 from dawr.platform.batching import Tray
 from dawr.platform.db import WriteTx
@@ -21,12 +21,12 @@ from dawr.platform.http.once import answer, outcome
 from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
-from dawr.tickets import queries, store
+from dawr.tickets import queries, store_crowd
 from dawr.tickets.api_shapes import Enter
 from dawr.tickets.commands import Arrival
-from dawr.tickets.commands_crowd import Crowd, Entered, enter_crowds
+from dawr.tickets.commands_crowd import Entered, enter_crowds
 from dawr.tickets.people import keep_person
-from dawr.tickets.rules import Queue
+from dawr.tickets.store_crowd import Door
 
 TRAY = "tickets_tray"
 log = get_logger(__name__)
@@ -84,27 +84,31 @@ async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
 async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]) -> list[Answer]:
     """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
     here = asked[0].here
-    queues = await store.lock_all(tx, here.facility, sorted({one.body.clinic for one in asked}))
-    answers: list[Answer] = [_refused(one, queues) for one in asked]
-    crowds = []
-    for clinic_id, (queue, clinic) in queues.items():
-        places = [n for n, one in enumerate(asked) if one.body.clinic == clinic_id and answers[n] is None]
-        if places:
-            crowds.append((places, Crowd(clinic, queue, [_arrival(tx, asked[n]) for n in places])))
-    entered = await enter_crowds(tx, here.facility, [crowd for _, crowd in crowds]) if crowds else []
-    for (places, crowd), found in zip(crowds, entered, strict=True):
+    arrivals = [_arrival(tx, one) for one in asked]
+    persons = [one.personal.person or b"" for one in arrivals]
+    doors = await store_crowd.doors(tx, here.facility, sorted({one.body.clinic for one in asked}), persons)
+    answers: list[Answer] = [_refused(one, doors) for one in asked]
+    places = {
+        clinic_id: [n for n, one in enumerate(asked) if _comes_to(one, clinic_id, answers[n])] for clinic_id in doors
+    }
+    crowds = [(door, [arrivals[n] for n in places[clinic_id]]) for clinic_id, door in doors.items()]
+    for (door, _), found in zip(crowds, await enter_crowds(tx, here.facility, crowds), strict=True):
         made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
-        views = iter(await queries.just_entered(tx, here, crowd.clinic, made))
-        for n, one in zip(places, found, strict=True):
+        views = iter(await queries.just_entered(tx, here, door.clinic, made) if made else ())
+        for n, one in zip(places[door.clinic.id], found, strict=True):
             answers[n] = _shown(asked[n].here, next(views), kept) if isinstance(one, Entered) else one
     return answers
 
 
-def _refused(one: Asking, queues: Mapping[str, tuple[Queue, Clinic]]) -> Problem | None:
-    if one.body.clinic not in queues:
+def _comes_to(one: Asking, clinic_id: str, refusal: Answer) -> bool:
+    return one.body.clinic == clinic_id and refusal is None
+
+
+def _refused(one: Asking, doors: Mapping[str, Door]) -> Problem | None:
+    if one.body.clinic not in doors:
         return ClinicNotFound()
     try:
-        facilities.require_entry(one.here.services, queues[one.body.clinic][1], one.here.actor, one.body.entry_code)
+        facilities.require_entry(one.here.services, doors[one.body.clinic].clinic, one.here.actor, one.body.entry_code)
     except Problem as problem:
         return problem
     return None

@@ -1,4 +1,4 @@
-"""Taking tickets for many who come together: one lock, one look, one write for all of them."""
+"""Taking tickets for many who come together, at all clinics of a facility: one lock, one look, one write for all of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -8,10 +8,12 @@ from dawr.accounts.rules import STRANGER
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import Problem
-from dawr.tickets import rules, store
+from dawr.tickets import rules, store, store_crowd
 from dawr.tickets.commands import Arrival, fresh_ticket, require_open
 from dawr.tickets.events import ENTERED, Change
-from dawr.tickets.rules import Queue, QueueFull, Ticket
+from dawr.tickets.rules import QueueFull, Ticket
+from dawr.tickets.store import Plan
+from dawr.tickets.store_crowd import Door
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,60 +29,50 @@ Answer = Entered | Problem | None
 
 
 @dataclass(frozen=True, slots=True)
-class Crowd:
-    """Strangers without priority at one clinic. ``queue`` is locked, and ``clinic`` is as it is under that lock."""
-
-    clinic: Clinic
-    queue: Queue
-    arrivals: Sequence[Arrival]
-
-
-@dataclass(frozen=True, slots=True)
 class _Admitted:
-    """A crowd's answers so far, who of it gets a ticket, the key of the first of those, and how many wait before it."""
+    """The answers of a clinic's crowd so far, and who of it gets a ticket."""
 
-    crowd: Crowd
+    door: Door
+    asked: Sequence[Arrival]
     answers: list[Answer]
     arrivals: list[Arrival]
-    key: int
-    ahead: int
 
 
-async def enter_crowds(tx: WriteTx, facility: Facility, crowds: Sequence[Crowd]) -> list[list[Answer]]:
-    """For each of a crowd the ticket, or why there is none. Crowds are named in the order in which queues are locked.
+async def enter_crowds(
+    tx: WriteTx, facility: Facility, crowds: Sequence[tuple[Door, Sequence[Arrival]]]
+) -> list[list[Answer]]:
+    """For each of the strangers without priority at each door the ticket, or why there is none.
 
     ``None`` is for whoever has to ask alone: a person who is in the queue already, or comes twice in the crowd.
     """
-    keys = [rules.joining_key(one.queue, tx.now) for one in crowds]
-    asked = [
-        (one.clinic.id, [_person(who) for who in one.arrivals], key) for one, key in zip(crowds, keys, strict=True)
-    ]
-    doors = await store.at_the_doors(tx, asked)
-    told = [_admit(tx, facility, crowd, door, key=key) for crowd, door, key in zip(crowds, doors, keys, strict=True)]
+    told = [_admit(tx, facility, door, asked) for door, asked in crowds]
     entering = [one for one in told if one.arrivals]
-    issued = iter(await _issue(tx, entering) if entering else [])
-    return [_answers(one, next(issued) if one.arrivals else []) for one in told]
+    plans = [_plan(tx, one) for one in entering]
+    if plans:
+        await store_crowd.write(tx, plans, personal={who.id: who.personal for one in entering for who in one.arrivals})
+    issued = iter(plans)
+    return [_answers(one, next(issued).tickets if one.arrivals else ()) for one in told]
 
 
 def _person(arrival: Arrival) -> bytes:
     return arrival.personal.person or b""
 
 
-def _admit(tx: WriteTx, facility: Facility, crowd: Crowd, door: store.Door, *, key: int) -> _Admitted:
-    room = None if crowd.clinic.capacity is None else crowd.clinic.capacity - door.waiting
+def _admit(tx: WriteTx, facility: Facility, door: Door, asked: Sequence[Arrival]) -> _Admitted:
+    room = None if door.clinic.capacity is None else door.clinic.capacity - door.waiting
     known = set(door.known)
     answers: list[Answer] = []
     admitted: list[Arrival] = []
-    for arrival in crowd.arrivals:
+    for arrival in asked:
         if _person(arrival) in known:
             answers.append(None)
             continue
-        refusal = _refusal(tx, facility, crowd.clinic, arrival, full=room is not None and len(admitted) >= room)
+        refusal = _refusal(tx, facility, door.clinic, arrival, full=room is not None and len(admitted) >= room)
         answers.append(refusal)
         if refusal is None:
             known.add(_person(arrival))
             admitted.append(arrival)
-    return _Admitted(crowd, answers, admitted, key, door.ahead)
+    return _Admitted(door, asked, answers, admitted)
 
 
 def _refusal(tx: WriteTx, facility: Facility, clinic: Clinic, arrival: Arrival, *, full: bool) -> Problem | None:
@@ -92,31 +84,19 @@ def _refusal(tx: WriteTx, facility: Facility, clinic: Clinic, arrival: Arrival, 
     return QueueFull() if full else None
 
 
-async def _issue(tx: WriteTx, entering: Sequence[_Admitted]) -> list[list[Entered]]:
-    """Gives the admitted of each crowd the next numbers in the order in which they came; nobody who waits is behind them."""
-    firsts = await store.next_numbers(tx, [(one.crowd.queue, len(one.arrivals)) for one in entering])
-    plans = [_plan(tx, one, number) for one, number in zip(entering, firsts, strict=True)]
-    await store.write(tx, plans, personal={who.id: who.personal for one in entering for who in one.arrivals})
-    return [
-        [Entered(ticket, one.crowd.queue.service_day, one.ahead + n) for n, ticket in enumerate(plan.tickets)]
-        for one, plan in zip(entering, plans, strict=True)
-    ]
-
-
-def _plan(tx: WriteTx, admitted: _Admitted, number: int) -> store.Plan:
-    crowd, key = admitted.crowd, admitted.key
+def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
+    """Gives the admitted the next numbers in the order in which they came; nobody who waits is behind them."""
+    door, queue = admitted.door, admitted.door.queue
+    key, number = rules.joining_key(queue, tx.now), door.last + 1
     tickets = [
-        fresh_ticket(one, crowd.clinic, crowd.queue, number=number + n, order=(1, key + n * rules.STEP), tx=tx)
+        fresh_ticket(one, door.clinic, queue, number=number + n, order=(1, key + n * rules.STEP), tx=tx)
         for n, one in enumerate(admitted.arrivals)
     ]
-    changes = [Change(ENTERED, None, one, ahead=admitted.ahead + n) for n, one in enumerate(tickets)]
-    return store.plan(STRANGER, replace(crowd.queue, last_key=tickets[-1].order_key), changes, now=tx.now)
+    changes = [Change(ENTERED, None, one, ahead=door.ahead + n) for n, one in enumerate(tickets)]
+    return store.plan(STRANGER, replace(queue, last_key=tickets[-1].order_key), changes, now=tx.now)
 
 
-def _answers(told: _Admitted, entered: Sequence[Entered]) -> list[Answer]:
-    issued = iter(entered)
-    ids = {one.id for one in told.arrivals}
-    return [
-        next(issued) if arrival.id in ids else answer
-        for arrival, answer in zip(told.crowd.arrivals, told.answers, strict=True)
-    ]
+def _answers(told: _Admitted, tickets: Sequence[Ticket]) -> list[Answer]:
+    day, ahead = told.door.queue.service_day, told.door.ahead
+    issued = {ticket.id: Entered(ticket, day, ahead + n) for n, ticket in enumerate(tickets)}
+    return [issued.get(one.id, answer) for one, answer in zip(told.asked, told.answers, strict=True)]

@@ -34,6 +34,11 @@ UPDATE queue SET service_day = %(service_day)s, series = %(series)s, version = %
        carries = %(carries)s
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
 """
+_SAVE_QUEUES = """
+UPDATE queue q SET service_day = r.service_day, series = r.series, version = r.version, last_key = r.last_key,
+       carries = r.carries
+FROM json_populate_recordset(NULL::queue, %(rows)s) r WHERE q.facility_id = %(facility_id)s AND q.clinic = r.clinic
+"""
 _CLINIC_OF = "SELECT clinic FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
 _TICKET = f"SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
 _INSERT = f"""
@@ -87,16 +92,6 @@ SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(c
 _ACTIVE = f"""
 SELECT {FIELDS} FROM ticket
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = %(person)s AND {IS_OPEN}
-"""
-
-
-_COUNTS = """
-SELECT count(*) AS waiting, count(*) FILTER (WHERE (rank, order_key) < (%(rank)s, %(order_key)s)) AS ahead
-FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
-"""
-_ACTIVE_OF_EACH = f"""
-SELECT person FROM ticket
-WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = ANY(%(persons)s) AND {IS_OPEN}
 """
 
 
@@ -169,22 +164,6 @@ async def lock_queue(tx: WriteTx, facility: Facility, clinic: Clinic) -> Queue:
     return await _turned(tx, facility, clinic, Queue(**row))
 
 
-async def lock_all(tx: WriteTx, facility: Facility, clinic_ids: Sequence[str]) -> dict[str, tuple[Queue, Clinic]]:
-    """``lock_queue`` of several, named in their order, in one trip; each with its clinic as it is under the lock: whoever
-    archives one holds it until nobody can come any more. A clinic that does not exist is missing."""
-    async with tx.one_trip():
-        locking = [await tx.asked(_LOCK_QUEUE, clinic=one) for one in clinic_ids]
-        clinics = {one.id: one for one in await facilities.clinics_named(tx, clinic_ids)}
-        rows = [await one.fetchone() for one in locking]
-    found = {}
-    for clinic_id, row in zip(clinic_ids, rows, strict=True):
-        clinic = clinics.get(clinic_id)
-        if clinic is not None:
-            queue = await _turned(tx, facility, clinic, Queue(**row)) if row else await lock_queue(tx, facility, clinic)
-            found[clinic_id] = queue, clinic
-    return found
-
-
 async def _turned(tx: WriteTx, facility: Facility, clinic: Clinic, locked: Queue) -> Queue:
     """The service day never goes back, whatever the clock does: a number given stays given."""
     today = facility.service_day(tx.now)
@@ -253,8 +232,7 @@ async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, P
     try:
         async with tx.one_trip():
             await _save_tickets(tx, changes, tickets, personal)
-            for one in plans:
-                await _save_queue(tx, one.queue)
+            await _save_queues(tx, [one.queue for one in plans])
             await events.append(tx, [event for one in plans for event in one.events])
     except UniqueViolation as error:
         if error.diag.constraint_name == "ticket_person_key":
@@ -273,9 +251,16 @@ async def _save_tickets(
         await tx.execute_many(_UPDATE, [asdict(one) for one in changed])
 
 
-def _row(one: Ticket | Personal) -> dict[str, object]:
+def _row(one: Ticket | Personal | Queue) -> dict[str, object]:
     # ``asdict`` copies every value, which is most of what a ticket in a crowd would cost.
     return {name: getattr(one, name) for name in one.__slots__}
+
+
+async def _save_queues(tx: WriteTx, changed: Sequence[Queue]) -> None:
+    if len(changed) == 1:
+        await _save_queue(tx, changed[0])
+    else:
+        await tx.insert_rows(_SAVE_QUEUES, [_row(one) for one in changed])
 
 
 async def _save_queue(tx: WriteTx, changed: Queue) -> None:
@@ -287,12 +272,6 @@ async def next_number(tx: WriteTx, locked: Queue) -> int:
     return await numbers.next_number(
         tx, kind="ticket", scope=locked.clinic, service_day=locked.service_day, series=locked.series
     )
-
-
-async def next_numbers(tx: WriteTx, wanted: Sequence[tuple[Queue, int]]) -> list[int]:
-    """For each queue the first of as many next numbers as are wanted of it, in one trip."""
-    counts = [numbers.Wanted(one.clinic, one.service_day, one.series, count) for one, count in wanted]
-    return await numbers.next_numbers(tx, kind="ticket", wanted=counts)
 
 
 async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
@@ -335,33 +314,6 @@ async def active_of(tx: ReadTx, clinic_id: str, person: bytes) -> Ticket | None:
     """The open ticket of a person in a clinic."""
     row = await tx.row(_ACTIVE, clinic=clinic_id, person=person)
     return as_ticket(row) if row else None
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """What a crowd meets: which of its persons are in the queue already, how many wait, and how many of those go first."""
-
-    known: set[bytes]
-    waiting: int
-    ahead: int
-
-
-async def at_the_doors(tx: ReadTx, crowds: Sequence[tuple[str, Sequence[bytes], int]]) -> list[Door]:
-    """For each crowd (clinic, persons, the order key of its first), in one trip."""
-    async with tx.one_trip():
-        asked = [
-            (
-                await tx.asked(_ACTIVE_OF_EACH, clinic=clinic, persons=list(persons)),
-                await tx.asked(_COUNTS, clinic=clinic, rank=1, order_key=key),
-            )
-            for clinic, persons, key in crowds
-        ]
-        return [_door(await known.fetchall(), await counts.fetchone()) for known, counts in asked]
-
-
-def _door(known: Sequence[Mapping[str, Any]], counts: Mapping[str, Any] | None) -> Door:
-    assert counts is not None
-    return Door({bytes(row["person"]) for row in known}, counts["waiting"], counts["ahead"])
 
 
 async def personal_of(tx: ReadTx, ticket_id: UUID) -> Personal:

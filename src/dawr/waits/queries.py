@@ -2,7 +2,6 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,7 +29,7 @@ class Waits:
     ) -> list[dict[str, Any] | None]:
         """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
         at = await self._pace(tx, clinic)
-        return [asdict(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
+        return [_answer(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
 
     async def _pace(self, tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
         key = (tx.facility_id, clinic.id)
@@ -43,6 +42,10 @@ class Waits:
         while len(self._paces) > MOST_KEPT:
             self._paces.popitem(last=False)
         return found
+
+
+def _answer(wait: rules.Wait) -> dict[str, Any]:
+    return {name: getattr(wait, name) for name in rules.Wait.__slots__}
 
 
 async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:

@@ -23,6 +23,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 MAX_BODY = 64 * 1024
 BODY_SECONDS = 20.0
 _PREFIX = re.compile(r"^/f/([^/]+)(/.*)?$")
+_PLAIN = re.compile(rb"[A-Za-z0-9/._-]+")
 _REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
 _FORM = b"application/x-www-form-urlencoded"
 
@@ -120,6 +121,8 @@ class PlainRequests:
             await self.app(scope, receive, send)
 
     def _check_address(self, scope: Scope) -> None:
+        if _PLAIN.fullmatch(scope.get("raw_path") or b"") and not scope["query_string"]:
+            return
         address = unquote_to_bytes(scope.get("raw_path") or scope["path"].encode()) + unquote_to_bytes(
             scope["query_string"]
         )

@@ -1,0 +1,97 @@
+"""What a crowd reads and writes, for all its clinics at once: each function is one trip to the database."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from dawr.facilities import queries as facilities
+from dawr.facilities.rules import Clinic, Facility
+from dawr.platform import numbers
+from dawr.platform.db import WriteTx
+from dawr.tickets import rules, store
+from dawr.tickets.rules import Queue
+from dawr.tickets.store import Personal, Plan
+from dawr.tickets.store_tables import IS_OPEN
+
+# In one order everywhere, so that two crowds never wait for each other.
+_LOCK = f"""
+SELECT {", ".join(Queue.__dataclass_fields__)} FROM queue
+WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic FOR UPDATE
+"""
+# ``ahead`` is of somebody who joins now: the key is as ``rules.joining_key`` has it.
+_DOORS = f"""
+SELECT q.clinic,
+       array(SELECT t.person FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
+             AND t.person = ANY(%(persons)s) AND {IS_OPEN.replace("status", "t.status")}) AS known,
+       coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
+                 AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last,
+       w.waiting, w.ahead
+FROM queue q CROSS JOIN LATERAL (
+  SELECT count(*) AS waiting,
+         count(*) FILTER (WHERE (t.rank, t.order_key) < (1, greatest(%(now)s, q.last_key + %(step)s))) AS ahead
+  FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.status = 'waiting') AS w
+WHERE q.facility_id = %(facility_id)s AND q.clinic = ANY(%(clinics)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a crowd meets at a clinic: its queue, locked, and the clinic as it is under that lock (whoever archives one holds
+    it until nobody can come any more); who of the crowd is in the queue already; how many wait, and how many of those go
+    before somebody who joins now; the last number given."""
+
+    queue: Queue
+    clinic: Clinic
+    known: frozenset[bytes]
+    waiting: int
+    ahead: int
+    last: int
+
+
+async def doors(
+    tx: WriteTx, facility: Facility, clinic_ids: Sequence[str], persons: Sequence[bytes]
+) -> dict[str, Door]:
+    """Locks the queues of the clinics and looks at each, by clinic in the order of the locks; one that does not exist is
+    missing. A clinic whose queue has yet to be opened or turned costs further trips."""
+    found, clinics, rows = await _look(tx, clinic_ids, persons)
+    stale = {name for name in clinics if name not in found or found[name].service_day < facility.service_day(tx.now)}
+    if stale:
+        for name in sorted(stale):
+            await store.lock_queue(tx, facility, clinics[name])
+        found, clinics, rows = await _look(tx, clinic_ids, persons)
+    return {name: _door(found[name], clinics[name], rows[name]) for name in sorted(clinics)}
+
+
+async def _look(
+    tx: WriteTx, clinic_ids: Sequence[str], persons: Sequence[bytes]
+) -> tuple[dict[str, Queue], dict[str, Clinic], dict[str, dict[str, Any]]]:
+    names, now = sorted(clinic_ids), rules.nanoseconds(tx.now)
+    async with tx.one_trip():
+        locking = await tx.asked(_LOCK, clinics=names)
+        # Each statement sees what was committed when it began: these begin when the locks are held.
+        looking = await tx.asked(_DOORS, clinics=names, persons=list(persons), now=now, step=rules.STEP)
+        clinics = {one.id: one for one in await facilities.clinics_named(tx, names)}
+        queues = {row["clinic"]: Queue(**row) for row in await locking.fetchall()}
+        rows = {row["clinic"]: row for row in await looking.fetchall()}
+    return queues, clinics, rows
+
+
+def _door(queue: Queue, clinic: Clinic, row: Mapping[str, Any]) -> Door:
+    known = frozenset(bytes(one) for one in row["known"])
+    return Door(queue, clinic, known, row["waiting"], row["ahead"], row["last"])
+
+
+async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
+    """Takes the numbers that the plans' tickets have, and writes the plans. ``AlreadyInQueue`` for a person who waits there
+    already, ``NumbersMoved`` where somebody else has taken a number meanwhile."""
+    wanted = [_wanted(one) for one in plans]
+    async with tx.one_trip():
+        taken = await numbers.take(tx, kind="ticket", wanted=wanted)
+        await store.write(tx, plans, personal=personal)
+        await numbers.confirm(taken, wanted)
+
+
+def _wanted(made: Plan) -> numbers.Wanted:
+    first = made.tickets[0]
+    return numbers.Wanted(first.clinic, first.service_day, first.series, first=first.number, count=len(made.tickets))
