@@ -20,7 +20,7 @@ from tests.journeys.steps import QUEUE, WAYS, act, enter
 from tests.proof.houses import keep_from_the_turn, process_beside, reached
 from tests.tickets.conftest import Floor
 
-SAME = ("ticket", "clinic", "service_day", "series", "number", "follow", "existing")
+SAME = ("ticket", "clinic", "service_day", "series", "number", "code", "follow", "existing")
 # What each verb needs: a ticket in this state.
 FROM = {
     "call": "waiting",
@@ -55,13 +55,12 @@ class Asked:
         return await client.post(f"{QUEUE}/{self.path}", json=changed.get("body", self.body), headers=self.key)
 
     def same(self, answer: httpx2.Response) -> tuple[Any, ...]:
-        """What every answer to this request must have in common. A ticket of an earlier day shows that day behind its code
-        (``LAB-031/20``), as everywhere; that is of now."""
+        """What every answer to this request must have in common."""
         content = answer.json()
         assert answer.status_code < 300, (self, content)
         if self.path == "reset":
             return answer.status_code, content["clinic"]
-        return answer.status_code, content["code"].partition("/")[0], *(content[name] for name in SAME)
+        return answer.status_code, *(content[name] for name in SAME)
 
 
 async def every_request(client: httpx2.AsyncClient) -> list[Asked]:
@@ -152,7 +151,7 @@ async def test_every_request_is_granted_once_at_once_later_after_a_restart_and_a
 async def test_no_number_is_burnt(hospital: Hospital) -> None:
     amina, next_one = Asked("enter", {"clinic": "lab", "user": "amina"}, {}), {"clinic": "lab", "user": "next"}
     await asked_at_once(hospital, amina)
-    gone = Asked("transfer", {"ticket": hospital.firsts[amina][2], "to": "xray"}, {})
+    gone = Asked("transfer", {"ticket": hospital.firsts[amina][1], "to": "xray"}, {})
     await asked_at_once(hospital, gone)
     await asked_again(hospital, hospital.ada)
     numbers = [(await enter(hospital.ada[0], **next_one | {"clinic": clinic}))["number"] for clinic in ("lab", "xray")]
@@ -245,5 +244,5 @@ async def test_any_mix_of_tries_gives_each_key_one_number(
     assert {len(set(answers)) for answers in told.values()} == {1}
     assert set(fresh.values()) == {1}
     assert len({key for key, _ in told}) == len(told) == len({key for round_ in mix for key, _, _ in round_})
-    numbers = sorted(answers[0][SAME.index("number") + 2] for answers in told.values())
+    numbers = sorted(answers[0][SAME.index("number") + 1] for answers in told.values())
     assert numbers == list(range(1, len(numbers) + 1))

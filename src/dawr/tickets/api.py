@@ -266,4 +266,4 @@ async def _changed(here: Context, work: Work, actor: Actor | None = None) -> Res
         view = await queries.seen_by(tx, here, actor or here.actor, ticket_id)
         return view.answer(follow=queries.follow_of(here, ticket_id))
 
-    return await once(here, work, show)
+    return await once(here, work, show, same=shapes.UNCHANGING)

@@ -22,7 +22,7 @@ from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
 from dawr.tickets import queries, store_crowd
-from dawr.tickets.api_shapes import Enter
+from dawr.tickets.api_shapes import UNCHANGING, Enter
 from dawr.tickets.commands import Arrival
 from dawr.tickets.commands_crowd import Entered, enter_crowds
 from dawr.tickets.people import keep_person
@@ -122,7 +122,9 @@ def _arrival(tx: WriteTx, one: Asking) -> Arrival:
 
 def _shown(here: Context, view: queries.TicketView, kept: list[tuple[Key, Outcome]]) -> Response:
     key_id = here.services.keyring.primary_id
-    done = outcome(view.ticket.id, status=201, existing=False, key_id=key_id)
+    content = view.answer(follow=queries.follow_of(here, view.ticket.id, key_id=key_id))
     if here.idempotency_key:
+        same = {name: content[name] for name in UNCHANGING}
+        done = outcome(view.ticket.id, status=201, existing=False, key_id=key_id, **same)
         kept.append((here.idempotency_key, done))
-    return answer(view.answer(follow=queries.follow_of(here, view.ticket.id, key_id=key_id)), done.status)
+    return answer(content, 201)

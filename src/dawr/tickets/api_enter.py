@@ -63,7 +63,7 @@ async def enter(body: Enter, here: Context) -> Response:
         key_id = here.services.keyring.primary_id if mine else None
         return outcome(ticket.id, status=200 if existing else 201, existing=existing, key_id=key_id)
 
-    return _with_device(here, await once(here, work, lambda tx, done: _entered(tx, here, done)))
+    return _with_device(here, await once(here, work, lambda tx, done: _entered(tx, here, done), same=shapes.UNCHANGING))
 
 
 async def _within_limits(here: Context) -> None:

@@ -28,6 +28,11 @@ class Enter(Body):
     )
 
 
+# What a replay answers as it was. A ticket's other members that never change are read with it; its code gets the mark of its day
+# when it is carried over.
+UNCHANGING = ("code",)
+
+
 class WaitAnswer(BaseModel):
     """Whole minutes until the call, as a range. ``basis``: services seen, the facility's plan, or both."""
 

@@ -1,7 +1,8 @@
 """A handler's whole change: one transaction, the client's key claimed first, the answer shown from the record."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -28,15 +29,19 @@ Work = Callable[[WriteTx], Awaitable[Outcome]]
 Show = Callable[[WriteTx, Outcome], Awaitable[dict[str, Any]]]
 
 
-async def once(here: Place, work: Work, show: Show) -> Response:
-    """Does ``work`` and answers what ``show`` makes of its outcome; a replay shows the outcome kept, as it is now."""
+async def once(here: Place, work: Work, show: Show, *, same: Sequence[str] = ()) -> Response:
+    """Does ``work`` and answers what ``show`` makes of its outcome; a replay shows the outcome kept, as it is now, but for
+    the members named in ``same``, which are as they were."""
     key = here.idempotency_key
     async with here.write() as tx:
         earlier = await idempotency.claim(tx, key) if key else None
         outcome = earlier or await work(tx)
-        if key and not earlier:
-            await idempotency.keep(tx, key, outcome)
         content = await show(tx, outcome)
+        if earlier:
+            content |= {name: earlier.note[name] for name in same}
+        elif key:
+            kept = {name: content[name] for name in same}
+            await idempotency.keep(tx, key, replace(outcome, note={**outcome.note, **kept}))
     return answer(content, outcome.status, replayed=earlier is not None)
 
 
