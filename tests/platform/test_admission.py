@@ -117,6 +117,8 @@ class Site:
     ) -> AsyncIterator[list[asyncio.Task[httpx2.Response]]]:
         """As long as the block lasts, people wait for a ticket; with two the next one finds the lane full."""
         async with self.house.services.db.write(self.house.facility.id) as tx:
+            # As long as it takes: nobody's transaction may be left open otherwise.
+            await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await tx.row("SELECT 1 FROM queue WHERE clinic = 'lab' FOR UPDATE")
             asked = [{"clinic": "lab", "user": f"early-{n}"} for n in range(people)]
             waiting = [asyncio.create_task(client.post(ENTER, json=one)) for one in asked]
