@@ -1,7 +1,8 @@
 """Taking tickets: the product beside its floor, in turns, and what two app processes do together.
 
-Both answer 64 clients that never pause, through the same load generator, on the same PostgreSQL server and cores. What is
-answered is judged, too: numbers that repeat or are missing end the measurement.
+Both answer 64 clients that never pause, through the same load generator, on the same PostgreSQL server and cores. Where one
+clinic is measured, each round has one of its own, so that no queue grows beyond what one round brings (thousands). What is answered is
+judged, too: numbers that repeat or are missing end the measurement.
 """
 
 import asyncio
@@ -30,10 +31,9 @@ TOGETHER = 0.95
 
 @dataclass
 class Side:
-    """One of the two that are compared: where it answers, for which clinics, and what each round brought."""
+    """One of the two that are compared: where it answers, and what each round brought."""
 
     port: int
-    clinics: Sequence[str]
     rounds: list[list[Answered]] = field(default_factory=list)
 
     @property
@@ -49,12 +49,15 @@ async def run(quick: bool) -> Section:
     section = Section("Taking tickets (64 clients that never pause; client, server and PostgreSQL on the same cores)")
     total = 400 if quick else 6000
     async with program() as server, floor_on(server) as port:
-        every = await _clinics(server)
-        await _compare(section, "one clinic, fresh database", server, port, clinics=["lab"], total=total)
+        every = (await _clinics(server))[:16]
+        fresh, analysed, shared = (every[n : n + ROUNDS] for n in (0, ROUNDS, 2 * ROUNDS))
+        await _compare(
+            section, "one clinic, fresh database", server, port, rounds=[[one] for one in fresh], total=total
+        )
         await asyncio.to_thread(_analyse, server)
-        await _compare(section, "one clinic", server, port, clinics=["lab"], total=total)
-        await _compare(section, "sixteen clinics", server, port, clinics=every[:16], total=total)
-        await _two_processes(section, server, total=total)
+        await _compare(section, "one clinic", server, port, rounds=[[one] for one in analysed], total=total)
+        await _compare(section, "sixteen clinics", server, port, rounds=[every] * ROUNDS, total=total)
+        await _two_processes(section, server, shared, total=total)
         numbers = await asyncio.to_thread(_numbers, server)
     section.lines.append(
         Line("numbers repeated or missing, all of the above", str(numbers), limit="0", kept=numbers == 0)
@@ -63,12 +66,13 @@ async def run(quick: bool) -> Section:
 
 
 async def _compare(
-    section: Section, name: str, server: Program, floor_port: int, *, clinics: Sequence[str], total: int
+    section: Section, name: str, server: Program, floor_port: int, *, rounds: Sequence[Sequence[str]], total: int
 ) -> None:
-    product, bare = Side(server.port, clinics), Side(floor_port, floor.CLINICS[: len(clinics)])
-    for n in range(ROUNDS):
-        for side in (bare, product):
-            side.rounds.append(await _round(side, f"{name}-{n}", total=total))
+    product, bare = Side(server.port), Side(floor_port)
+    for n, clinics in enumerate(rounds):
+        spare = floor.CLINICS[n : n + len(clinics)] if len(clinics) == 1 else floor.CLINICS
+        bare.rounds.append(await _round(floor_port, spare, f"{name}-{n}", total=total))
+        product.rounds.append(await _round(server.port, clinics, f"{name}-{n}", total=total))
     share, slower = product.rate / bare.rate, product.p99 / bare.p99
     section.lines += [
         Line(
@@ -94,8 +98,8 @@ async def _compare(
     }
 
 
-async def _round(side: Side, round_: str, *, total: int) -> list[Answered]:
-    answered = await closed_loop(side.port, asks(side.clinics, round_), clients=CLIENTS, total=total)
+async def _round(port: int, clinics: Sequence[str], round_: str, *, total: int) -> list[Answered]:
+    answered = await closed_loop(port, asks(clinics, round_), clients=CLIENTS, total=total)
     refused = {one.status for one in answered} - {201}
     assert not refused, refused
     return answered
@@ -111,14 +115,14 @@ def asks(clinics: Sequence[str], round_: str) -> Make:
     return make
 
 
-async def _two_processes(section: Section, server: Program, *, total: int) -> None:
+async def _two_processes(section: Section, server: Program, clinics: Sequence[str], *, total: int) -> None:
     """The same clients on one process, and half of them on each of two."""
-    alone, together = Side(server.port, ["lab"]), Side(0, ["lab"])
+    alone, together = Side(server.port), Side(0)
     async with beside(server) as second:
-        for n in range(ROUNDS):
-            alone.rounds.append(await _round(alone, f"alone-{n}", total=total))
+        for n, clinic in enumerate(clinics):
+            alone.rounds.append(await _round(server.port, [clinic], f"alone-{n}", total=total))
             halves = [
-                closed_loop(port, asks(["lab"], f"both-{n}-{port}"), clients=CLIENTS // 2, total=total // 2)
+                closed_loop(port, asks([clinic], f"both-{n}-{port}"), clients=CLIENTS // 2, total=total // 2)
                 for port in (server.port, second.port)
             ]
             together.rounds.append([one for half in await asyncio.gather(*halves) for one in half])

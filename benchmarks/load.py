@@ -13,6 +13,7 @@ import httptools
 import orjson
 
 Make = Callable[[int], bytes]
+MOST_SECONDS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ async def connect(port: int, host: str = "127.0.0.1") -> Line:
 async def closed_loop(port: int, make: Make, *, clients: int, total: int) -> list[Answered]:
     """``clients`` ask one after the other, without a pause, until ``total`` requests are answered.
 
-    ``make(n)`` gives the bytes of request ``n`` (0, 1, …).
+    ``make(n)`` gives the bytes of request ``n`` (0, 1, …). ``TimeoutError`` where that takes longer than ``MOST_SECONDS``.
     """
     answered: list[Answered] = []
     numbers = iter(range(total))
@@ -109,7 +110,9 @@ async def closed_loop(port: int, make: Make, *, clients: int, total: int) -> lis
             answered.append(Answered(status, time.perf_counter() - started, started, body))
         line.close()
 
-    await asyncio.gather(*(client() for _ in range(clients)))
+    # Whatever hangs is to be seen, not waited for.
+    async with asyncio.timeout(MOST_SECONDS):
+        await asyncio.gather(*(client() for _ in range(clients)))
     return answered
 
 
