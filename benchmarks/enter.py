@@ -1,8 +1,8 @@
 """Taking tickets: the product beside its floor, in turns, and what two app processes do together.
 
 Both answer 64 clients that never pause, through the same load generator, on the same PostgreSQL server and cores. Where one
-clinic is measured, each round has one of its own, so that no queue grows beyond what one round brings (thousands). What is answered is
-judged, too: numbers that repeat or are missing end the measurement.
+clinic is measured, each round has one of its own, so that no queue grows beyond what one round brings (thousands). What is
+answered is judged, too: numbers that repeat or are missing end the measurement.
 """
 
 import asyncio

@@ -19,6 +19,7 @@ from tests.proof.planted.checking import Run, exists, run_checks
 from tests.proof.planted.copies import ROOT, Copy, copy_of_the_product
 
 AT_ONCE = 2
+SHOWN = 300
 RESULT = ROOT / "var" / "planted.json"
 
 
@@ -73,7 +74,7 @@ async def plant_all(bugs: Sequence[Bug], told: Callable[[str], None]) -> list[Ve
         async with gate:
             verdict = await plant(bug, sound, not_green[bug.check])
         done += 1
-        word = "caught" if verdict.caught else f"NOT CAUGHT: {verdict.reason}"
+        word = "caught" if verdict.caught else f"NOT CAUGHT: {verdict.reason[:SHOWN]}"
         told(f"  {done}/{len(bugs)} {bug.name}: {word} ({verdict.seconds:.1f} s)")
         return verdict
 

@@ -132,5 +132,5 @@ def _case(element: ElementTree.Element) -> Case:
     for kind, trouble in (("error", "error"), ("failure", "failed"), ("skipped", "skipped")):
         found = element.find(kind)
         if found is not None:
-            return Case(node, trouble, " ".join((found.get("message") or "").split())[:300])
+            return Case(node, trouble, " ".join((found.get("message") or "").split())[:2000])
     return Case(node)
