@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.proof.houses import DESKS, keep_from_the_turn, process_beside, reache
 from tests.proof.queue_model import STEPS, QueueModel, check_queues
 from tests.proof.recorder import EVERYTHING, Recorder
 
+VAR = Path(__file__).parents[2] / "var"
 CLIENTS, ROUNDS = 12, 30
 PEOPLE = 50
 # Many people for few desks, so that the steps near the front have a line to stand in.
@@ -107,6 +109,12 @@ async def recorded(lives: Sequence[Live], house: House, seed: int) -> Recorder:
     return crowd.recorder
 
 
+def kept(folder: Path, seed: int) -> Path:
+    """Where the history of a failure stays: the next run may be another one."""
+    VAR.mkdir(mode=0o711, exist_ok=True)
+    return Path(shutil.copy(folder / "history.jsonl", VAR / f"history-{seed}.jsonl"))
+
+
 async def judge(lives: Sequence[Live], house: House, folder: Path) -> None:
     seed = random.randrange(1_000_000)
     operations = (await recorded(lives, house, seed)).operations
@@ -115,7 +123,7 @@ async def judge(lives: Sequence[Live], house: House, folder: Path) -> None:
     assert {one.verb for one in operations} == {*VERBS, "reset"}
     found = check_queues(operations, deadline=20, model=QueueModel(desks=DESKS))
     assert [*found] == ["lab+xray"]
-    assert found["lab+xray"].ok, f"seed {seed}, {folder}: {found['lab+xray'].report()}"
+    assert found["lab+xray"].ok, f"seed {seed}, {kept(folder, seed)}: {found['lab+xray'].report()}"
     lasts = {("lab", None, 2): operations[-2].output, ("xray", None, 1): operations[-1].output}
     assert history.repeated_numbers(operations) == []
     assert history.overtaken_numbers(operations) == []
