@@ -12,8 +12,10 @@ import pytest
 
 import dawr.app
 from dawr.accounts.rules import cookie_name
+from dawr.facilities import queries as facilities
 from dawr.platform.http.admission import LEAST, Lane, lane_of
 from dawr.platform.services import Services
+from dawr.tickets import store
 from tests.conftest import House, found_house, make_services, serving
 
 ENTER = "/api/v1/queue/enter"
@@ -119,7 +121,7 @@ class Site:
         async with self.house.services.db.write(self.house.facility.id) as tx:
             # As long as it takes: nobody's transaction may be left open otherwise.
             await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-            await tx.row("SELECT 1 FROM queue WHERE clinic = 'lab' FOR UPDATE")
+            await store.lock_queue(tx, self.house.facility, await facilities.clinic(tx, "lab"))
             asked = [{"clinic": "lab", "user": f"early-{n}"} for n in range(people)]
             waiting = [asyncio.create_task(client.post(ENTER, json=one)) for one in asked]
             await self.until_inside(people)
