@@ -17,9 +17,9 @@ from uuid import UUID
 
 import orjson
 import psycopg
-import uvicorn
 
 import dawr.app  # noqa: F401  every table is declared by the time a schema is built
+from benchmarks import serving
 from dawr.platform import migrate
 
 FACILITY = UUID("018f0000-0000-7000-8000-000000000001")
@@ -133,24 +133,5 @@ def _new_id() -> UUID:
     return UUID(bytes=stamp.to_bytes(6, "big") + bytes([0x70 | os.urandom(1)[0] & 15, *os.urandom(9)]))
 
 
-async def _serve(url: str, port: int) -> None:
-    config = uvicorn.Config(
-        Floor(url),
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    print("ready", flush=True)
-    await running
-
-
 if __name__ == "__main__":
-    asyncio.run(_serve(sys.argv[1], int(sys.argv[2])))
+    serving.run(Floor(sys.argv[1]), port=int(sys.argv[2]))

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import psycopg
-import uvicorn
+
+from benchmarks import serving
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -61,26 +62,5 @@ class FanOut:
                 await asyncio.sleep(0)
 
 
-async def _serve(url: str, port: int) -> None:
-    config = uvicorn.Config(
-        FanOut(url),
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-    )
-    server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
-    print("ready", flush=True)
-    await running
-
-
 if __name__ == "__main__":
-    config = uvicorn.Config("", loop="uvloop")
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_serve(sys.argv[1], int(sys.argv[2])))
+    serving.run(FanOut(sys.argv[1]), port=int(sys.argv[2]))
