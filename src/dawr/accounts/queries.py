@@ -66,14 +66,10 @@ class Asking(Protocol):
 async def identify_request(services: Services, request: Asking) -> Identity | None:
     """``identify`` for a request. A page's form carries its proof in a field, which the page checks itself; that another
     site did not send it is checked here."""
-    authorization = request.headers.get("authorization")
-    cookie = request.cookies.get(rules.cookie_name(secure=request.url.scheme == "https"))
-    if authorization is None and cookie is None:
-        return None
     return await identify(
         services,
-        authorization=authorization,
-        cookie=cookie,
+        authorization=request.headers.get("authorization"),
+        cookie=request.cookies.get(rules.cookie_name(secure=request.url.scheme == "https")),
         csrf=request.headers.get("x-csrf-token"),
         method=request.method,
         same_origin=same_origin(services, request),
