@@ -7,8 +7,9 @@ from contextlib import contextmanager, suppress
 
 FILES_BESIDE = 1_000
 # A client is a hundred objects that live for minutes, and looking through those of ten thousand takes half a second in
-# which nobody is told anything: a full collection comes only after two million more objects than were freed.
-COLLECTION = (2_000, 10, 100)
+# which nobody is told anything: a full collection comes only after two million more objects than were freed. A crowd's
+# requests make thousands that are freed by counting: looking among those cost a fifth of a ticket.
+COLLECTION = (20_000, 10, 10)
 
 
 @contextmanager
