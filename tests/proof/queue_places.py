@@ -1,13 +1,11 @@
 """Where the model puts people: whoever joins, comes from another clinic, or comes back near the front."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tests.proof.linearizability import Operation
 from tests.proof.queue_state import Place, QueueState, Span, Ticket
 
 BEHIND = 2
-# Keys of people who come are at least 1 000 ns apart; halved so often there may be no room left between two of them.
-ROOM = 9
 
 
 def span(operation: Operation) -> Span:
@@ -55,7 +53,7 @@ def passed_on(queue: QueueState, ticket: Ticket, *, arrived: Span, place: str) -
     rank = 0 if ticket.priority == "emergency" else 1
     mine = ticket.place._replace(rank=rank)
     if place == "by_arrival":
-        mine = mine._replace(since=arrived)
+        mine = mine._replace(since=arrived, elsewhere=True)
         others = list(queue.places(rank))
         early = [
             one.id for one in others if one.kind == "credited" or (one.kind == "timed" and one.surely_before(mine))
@@ -86,19 +84,27 @@ def _is_earlier(one: Place, other: Place) -> bool:
 
 
 def near_front(queue: QueueState, n: int, operation: Operation) -> Iterator[QueueState]:
-    """The ticket's other place: behind the second who waits and before the third; behind everybody where there is no third."""
+    """The ticket's other place: behind the second who waits and before the third, or further in front where there is no room
+    between these; behind everybody where there is no third."""
     other, line = queue.tickets[n].place.id ^ 1, queue.line
     if len(line) <= BEHIND:
         place = Place(other, 1, "timed", span(operation))
         yield _placed(queue.with_order(1, queue.usual.appended(other)), n, place)
         return
-    for ahead in range(BEHIND, -1, -1) if queue.squeezed >= ROOM else [BEHIND]:
+    for ahead in _spots([queue.tickets[n].place for n in line[: BEHIND + 1]]):
         behind = queue.tickets[line[ahead]].place
         front = queue.tickets[line[ahead - 1]].place if ahead else None
         after = [front.id] if front and front.rank == behind.rank else _close_before(queue, behind)
         order = queue.order(behind.rank).inserted(other, after=after, before=[behind.id])
-        found = queue.with_order(behind.rank, order)._replace(squeezed=queue.squeezed + 1)
-        yield _placed(found, n, Place(other, behind.rank, "near", span(operation)))
+        yield _placed(queue.with_order(behind.rank, order), n, Place(other, behind.rank, "near", span(operation)))
+
+
+def _spots(front: Sequence[Place]) -> Iterator[int]:
+    """How many of the first three somebody may be put behind. Between an emergency and the others there is always room."""
+    for ahead in range(BEHIND, -1, -1):
+        yield ahead
+        if ahead and (front[ahead - 1].rank != front[ahead].rank or not front[ahead - 1].may_touch(front[ahead])):
+            return
 
 
 def _placed(queue: QueueState, n: int, place: Place) -> QueueState:

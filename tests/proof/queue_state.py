@@ -22,16 +22,27 @@ Key = tuple[str, int]
 
 class Place(NamedTuple):
     """``kind``: ``timed`` by when somebody joined (``since``: between these instants), ``credited`` with a priority's credit
-    before that, or ``near`` others, with nothing known of the time it stands for."""
+    before that, or ``near`` others, with nothing known of the time it stands for. ``elsewhere``: timed by when they joined
+    another queue."""
 
     id: int
     rank: int
     kind: str
     since: Span
+    elsewhere: bool = False
 
     def surely_before(self, other: "Place") -> bool:
         """Whether this one's time was over when the other's began."""
         return self.since[1] < other.since[0]
+
+    def may_touch(self, other: "Place") -> bool:
+        """Whether there may be no room between the two. Whoever joins is given a time of their own, a little later than all
+        before them in that queue. Nobody else is: two who joined two queues at one instant may stand at one place, and so may
+        two who were put between the same others, the one while the other was on hold."""
+        if self.kind == other.kind == "timed":
+            overlap = not (self.surely_before(other) or other.surely_before(self))
+            return overlap and (self.elsewhere or other.elsewhere)
+        return "near" in (self.kind, other.kind)
 
 
 class Ticket(NamedTuple):
@@ -62,7 +73,7 @@ class Ticket(NamedTuple):
 
 class QueueState(NamedTuple):
     """One clinic's queue. ``line``: who waits, first in order first; the other groups in the order of the step that led there.
-    ``first``: the first ticket of the present series. ``squeezed``: how often somebody was put between two others."""
+    ``first``: the first ticket of the present series."""
 
     tickets: tuple[Ticket, ...] = ()
     line: tuple[int, ...] = ()
@@ -75,7 +86,6 @@ class QueueState(NamedTuple):
     first: int = 0
     done: int = 0
     gone: int = 0
-    squeezed: int = 0
     ids: Mapping[str, int] = {}
     present: Mapping[str, int] = {}
 

@@ -38,11 +38,12 @@ class Crowd:
     dana: Sequence[httpx2.AsyncClient] = ()
     ada: Sequence[httpx2.AsyncClient] = ()
     seen: list[str] = field(default_factory=list)
+    deck: list[str] = field(default_factory=list)
 
     async def act(self, process: int, chance: random.Random) -> None:
         """One step of one client; it names tickets that somebody has been shown, the latest more often."""
         at = chance.randrange(len(self.rui))
-        verb = chance.choice(VERBS) if self.seen else "enter"
+        verb = self._drawn(chance) if self.seen else "enter"
         clinic = chance.choice(["lab", "lab", "xray"])
         if verb == "enter":
             await self._enter(process, chance, at, clinic)
@@ -55,6 +56,11 @@ class Crowd:
         found = self.recorder.operations[-1].output
         if found and "ticket" in found:
             self.seen.append(found["ticket"])
+
+    def _drawn(self, chance: random.Random) -> str:
+        """From a deck of all verbs that everybody draws from, so that each of them occurs."""
+        self.deck = self.deck or chance.sample(VERBS, len(VERBS))
+        return self.deck.pop()
 
     async def _enter(self, process: int, chance: random.Random, at: int, clinic: str) -> None:
         user, doctor = f"person-{chance.randrange(PEOPLE)}", chance.choice([None, None, None, "dana", "omar"])

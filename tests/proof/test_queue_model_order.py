@@ -46,9 +46,10 @@ def passed_on(ticket: str, number: int, call: float, place: str = "end", to: str
     return Operation(400, call, call + 1, "transfer", {"ticket": ticket, "to": to, "place": place}, seen | more)
 
 
-def held_there(number: int, call: float) -> Operation:
+def there(verb: str, number: int, call: float, **seen: Any) -> Operation:
+    """A verb with ticket xn of the other clinic."""
     ticket = f"x{number}"
-    return replace(did("hold", number, call, call + 1, ticket=ticket), input={"ticket": ticket})
+    return replace(did(verb, number, call, call + 1, ticket=ticket, **seen), input={"ticket": ticket})
 
 
 def undone(ticket: str, call: float, status: str) -> Operation:
@@ -68,6 +69,25 @@ def reset(call: float, clinic: str = "lab", **board: Any) -> Operation:
 EMPTY: dict[str, Any] = {"waiting": [], "called": [], "serving": [], "held": [], "last_number": 0}
 THERE = [*line(2), at_xray(1, 10, 11), at_xray(2, 12, 13)]
 URGENT = [*line(2), brought(3, 10, "emergency"), brought(4, 12, "emergency"), brought(5, 14, "priority")]
+# Ticket x2 stands there by when its person joined the lab, which overlaps with when x1 joined; x3 is before both.
+SAME_INSTANT = [
+    entered(1, 0, 5),
+    at_xray(1, 1, 4),
+    passed_on("t1", 2, 10, "by_arrival"),
+    replace(at_xray(3, 12, 13), input={"clinic": "xray", "user": "p103", "priority": "emergency"}),
+    at_xray(4, 14, 15),
+    there("call", 4, 16),
+]
+# 1 and 2 are put between 5 and 6, the one while the other is on hold; then 5 is the first in line.
+SAME_PLACE = [
+    *line(7),
+    *(did(verb, n, 20 + n, 20.5 + n) for verb in ("call", "no_show") for n in (1, 2, 3)),
+    did("rejoin", 1, 30, 31, ahead=2),
+    did("hold", 1, 32, 33),
+    did("rejoin", 2, 34, 35, ahead=2),
+    did("resume", 1, 36, 37),
+    did("call", 4, 38, 39),
+]
 
 GOOD = {
     "emergencies first, then priorities": [*URGENT, entered(6, 16, 17), looked(20, waiting=[3, 4, 5, 1, 2, 6])],
@@ -87,6 +107,10 @@ GOOD = {
         did("late", 1, 22, 23, ahead=2),
         looked(24, waiting=[3, 4, 1, 5, 2]),
     ],
+    "back between two who may have come at one instant": [*SAME_INSTANT, there("late", 4, 18, ahead=2)],
+    "back before two who may have come at one instant": [*SAME_INSTANT, there("late", 4, 18, ahead=1)],
+    "back between two who may stand at one place": [*SAME_PLACE, did("rejoin", 3, 40, 41, ahead=2)],
+    "back before two who may stand at one place": [*SAME_PLACE, did("rejoin", 3, 40, 41, ahead=1)],
     "a doctor takes their own and nobody's": [
         named(1, 0, "omar"),
         named(2, 2, "dana"),
@@ -133,7 +157,7 @@ GOOD = {
     "a transfer that somebody went on with stays": [
         *THERE,
         passed_on("t1", 3, 20),
-        held_there(3, 22),
+        there("hold", 3, 22),
         not_undone("t1", 24, "transferred"),
     ],
     "a lost transfer left a gap": [*THERE, lost(passed_on("t1", 3, 20)), at_xray(4, 22, 23), looked(24, waiting=[2])],
@@ -161,6 +185,17 @@ BAD = {
     "somebody without priority before one": [brought(1, 0, "priority"), entered(2, 2, 3, ahead=0)],
     "back before two emergencies": [*URGENT, did("call", 1, 20, 21), did("late", 1, 22, 23, ahead=0)],
     "back at the end": [*URGENT, did("call", 1, 20, 21), did("late", 1, 22, 23, ahead=4)],
+    "back before two who did not come at one instant": [
+        replace(SAME_INSTANT[0], returned=0.5),
+        *SAME_INSTANT[1:],
+        there("late", 4, 18, ahead=1),
+    ],
+    "back before an emergency, where there is room behind it": [*SAME_INSTANT, there("late", 4, 18, ahead=0)],
+    "back before two who joined one queue at once": [
+        *(entered(n, 0, 5) for n in (1, 2, 3, 4)),
+        did("call", 4, 10, 11),
+        did("late", 4, 12, 13, ahead=1),
+    ],
     "a doctor takes another's": [named(1, 0, "omar"), named(2, 2, "dana"), by_doctor(1, 10)],
     "a doctor passes over nobody's": [entered(1, 0, 1), named(2, 2, "dana"), by_doctor(2, 10)],
     "the wrong desk": [*line(1), replace(did("call_next", 1, 10, 11, desk="2"), input=LAB | {"desk": "1"})],
@@ -207,7 +242,7 @@ BAD = {
     "a transfer taken back after somebody went on with it": [
         *THERE,
         passed_on("t1", 3, 20),
-        held_there(3, 22),
+        there("hold", 3, 22),
         undone("t1", 24, "waiting"),
     ],
     "a number left out in the new series": [*line(2), reset(10), entered(2, 12, 13, ticket="u1")],
