@@ -6,6 +6,8 @@ import httpx2
 import pytest
 from playwright.async_api import Page, Response, expect
 
+from dawr.platform.i18n import LANGUAGES
+from dawr.web.render import environment, prepare
 from tests.pages.conftest import Site, enter
 
 FIRST_PAGE_BYTES = 50_000
@@ -40,6 +42,14 @@ async def test_pages_allow_no_inline_script_and_no_frame(live_form: httpx2.Async
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert not re.search(r"<script>|<style|\sstyle=|\son[a-z]+=", answer.text)
+
+
+def test_every_page_is_ready_before_anybody_asks_for_it() -> None:
+    prepare()
+    for lang in LANGUAGES:
+        pages = environment(lang)
+        assert pages.cache is not None
+        assert {name for _, name in pages.cache} == set(pages.list_templates())
 
 
 async def test_static_files_are_kept_for_a_year_while_their_address_is_todays(live_form: httpx2.AsyncClient) -> None:

@@ -1,5 +1,9 @@
 """The desk: sign in, work the queue with clicks and keys, take steps back."""
 
+import asyncio
+import itertools
+import time
+
 import httpx2
 import pytest
 from playwright.async_api import Page, Route, expect
@@ -136,6 +140,39 @@ async def test_another_desks_call_shows_at_once(site: Site, desk: Page) -> None:
     await other.click("#call-next")
     await expect(desk.locator("#list-called " + row(desk, "LAB-001"))).to_contain_text("Desk 2")
     await expect(desk.locator("#now-code")).to_have_text("Nobody")
+
+
+async def test_however_much_happens_the_lists_are_fetched_once_a_second(
+    desk: Page, reception: httpx2.AsyncClient
+) -> None:
+    fetched: list[float] = []
+    desk.on(
+        "request", lambda asked: fetched.append(time.monotonic()) if asked.url.endswith("tickets?clinic=lab") else None
+    )
+    for n in range(30):
+        await enter(reception, f"more-{n}")
+        await asyncio.sleep(0.1)
+    await expect(desk.locator("#list-waiting h2 span")).to_have_text("33")
+    assert len(fetched) >= 2
+    # The least time between two is what the page waits; a busy machine only makes it more, but for how the test hears of it.
+    assert min(after - before for before, after in itertools.pairwise(fetched)) > 0.7
+
+
+async def test_a_step_of_this_desk_shows_before_the_lists_are_fetched_again(desk: Page) -> None:
+    hidden = asyncio.Event()
+
+    async def later(route: Route) -> None:
+        await hidden.wait()
+        await route.continue_()
+
+    await desk.route("**/queue/tickets?*", later)
+    await desk.click("#call-next")
+    await expect(desk.locator("#now-code")).to_have_text("LAB-001")
+    await expect(desk.locator("#now-about")).to_contain_text("First")
+    await desk.click("#now-verbs [data-verb=serve]")
+    await expect(desk.locator("#list-serving .row")).to_have_count(1)
+    hidden.set()
+    await expect(desk.locator("#list-serving .row")).to_have_count(1)
 
 
 async def test_a_session_that_ended_is_said(site: Site, desk: Page) -> None:

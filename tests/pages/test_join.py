@@ -11,6 +11,12 @@ from dawr.facilities.commands import close_clinic, pause_clinic
 from dawr.facilities.rules import Entry
 from tests.pages.conftest import Command, Site, enter, sign_in
 
+WATCH_TIMERS = """(dice) => {
+  const set = window.setTimeout;
+  window.paused = [];
+  window.setTimeout = (what, wait) => (window.paused.push(wait), set(what, wait));
+  Math.random = () => dice;
+}"""
 TICKET = re.compile(r"/t/[\w-]+$")
 
 
@@ -76,6 +82,20 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(site: Site, re
     assert len(set(keys)) == 1
     assert await waiting(reception) == ["LAB-001"]
     site.forgive("ERR_FAILED")
+
+
+async def test_all_who_were_refused_do_not_come_back_together(site: Site) -> None:
+    """Never before the time the server names, and up to half as long after it."""
+    waits = []
+    for dice in (0, 0.5):
+        page = await site.visit("/c/lab")
+        await page.route("**/queue/enter", lambda route: route.fulfill(status=503, headers={"Retry-After": "600"}))
+        await page.evaluate(WATCH_TIMERS, dice)
+        await page.click("#join button")
+        await page.wait_for_function("paused.some((wait) => wait >= 600_000)")
+        waits += [wait for wait in await page.evaluate("paused") if wait >= 600_000]
+        site.forgive("503")
+    assert waits == [600_000, 750_000]
 
 
 async def test_a_page_closed_before_the_answer_asks_again_when_it_is_opened(

@@ -2,9 +2,12 @@
 
 import pytest
 
+from dawr.platform import events
+from dawr.platform.cursors import Cursor
 from dawr.platform.http.openapi import schema_of
 from dawr.realtime.api import PATH
 from tests.conftest import House, Live
+from tests.realtime.conftest import hub_of
 from tests.realtime.sse import connect
 from tests.tickets.conftest import Floor
 
@@ -34,6 +37,14 @@ async def test_an_unknown_clinic_is_not_found_with_a_cursor_either(base: str, fl
         first = await stream.one("connected")
     async with connect(base, clinic="nowhere", last_event_id=first.id or "") as stream:
         assert stream.status == 404
+
+
+async def test_a_cursor_made_up_for_an_unknown_clinic_breaks_no_reading(live: Live, base: str, house: House) -> None:
+    async with live.services.db.read() as tx:
+        made_up = Cursor(await events.epoch(tx), house.facility.id, {"nowhere": 0}).encode()
+    async with connect(base, clinic="nowhere", last_event_id=made_up) as stream:
+        assert stream.status == 404
+    assert "reads_fail" not in hub_of(live).troubles
 
 
 async def test_control_characters_are_refused(base: str) -> None:

@@ -10,18 +10,19 @@ from uuid import UUID
 from dawr.accounts.rules import SYSTEM
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import Clinic, ClinicNotFound, Facility, FacilityNotFound
-from dawr.platform import events
+from dawr.facilities.rules import ClinicNotFound, Facility, FacilityNotFound
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.logging import get_logger
 from dawr.platform.services import Services
 from dawr.realtime import queries
 from dawr.realtime.channel import Batch, Channel, Place
-from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader
+from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader, live, live_of
 from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, retry
 from dawr.tickets import commands
 from dawr.tickets import queries as tickets
+from dawr.tickets.rules import Status
+from dawr.waits.queries import waits_of
 
 JOIN_SECONDS = 1.8
 NEWCOMERS = 500
@@ -39,6 +40,7 @@ class Feed:
         self._services = services
         self._pace = pace
         self._gate = gate
+        self._waits = waits_of(services)
         self._place: Place | None = None
         self._channels: dict[str, Channel] = {}
         self._readers: dict[str, set[Reader]] = {}
@@ -155,18 +157,20 @@ class Feed:
         return await self._look(dirty, joining)
 
     async def _look(self, dirty: set[str], joining: list[Joining]) -> News:
-        newcomers = [reader for reader, _ in joining]
+        facility = await facilities.locate(self._services, id=self.facility_id)
+        if facility is None:
+            raise FacilityNotFound
+        followed = _followed(reader for reader, _ in joining)
+        known = {clinic: self._channels[clinic].version for clinic in dirty & self._channels.keys()}
         async with self._services.db.read(self.facility_id) as tx:
-            facility = await facilities.facility(tx)
-            if facility is None:
-                raise FacilityNotFound
-            news = News(Place(await events.epoch(tx), self.facility_id), facility, tx.now)
-            clinics = {one.id: one for one in await facilities.clinics(tx)} if newcomers else {}
-            news.clinics = tuple(clinics)
+            found = await queries.look(tx, heads_of=followed, since=known, limit=self._pace.replay)
+            place = Place(found.epoch, self.facility_id)
+            news = News(place, facility, tx.now, clinics=tuple(found.heads), heads=found.heads)
+            news.batches = _batches(place, found.news)
             self._refuse_unknown(news, joining)
-            news.heads = await self._heads(tx, news, newcomers)
-            news.batches = await self._batches(tx, news, dirty, newcomers)
-            await self._fill(tx, news, newcomers, clinics)
+            newcomers = [reader for reader, done in joining if not done.done()]
+            await self._catch_up(tx, news, newcomers)
+            await self._fill(tx, news, newcomers)
         return news
 
     def _refuse_unknown(self, news: News, joining: list[Joining]) -> None:
@@ -174,39 +178,41 @@ class Feed:
             if not set(reader.clinics(news)) <= set(news.clinics) and not done.done():
                 done.set_exception(ClinicNotFound())
 
-    async def _heads(self, tx: ReadTx, news: News, newcomers: list[Reader]) -> dict[str, int]:
-        followed = {STREAM + clinic for reader in newcomers for clinic in reader.clinics(news)}
-        if not followed:
-            return {}
-        return {stream.removeprefix(STREAM): head for stream, head in (await queries.heads(tx, followed)).items()}
-
-    async def _batches(self, tx: ReadTx, news: News, dirty: set[str], newcomers: list[Reader]) -> dict[str, Batch]:
-        """Events from where the channels stand, or from where a client that comes back stands, if that is earlier."""
-        known = {clinic: channel.version for clinic, channel in self._channels.items()}
-        floors = {STREAM + clinic: known[clinic] for clinic in dirty & known.keys()}
+    async def _catch_up(self, tx: ReadTx, news: News, newcomers: list[Reader]) -> None:
+        """Reads what those who come back have missed, together with what the others do not know yet."""
+        floors: dict[str, int] = {}
         for reader in newcomers:
             for clinic, version in (reader.resumable(news) or {}).items():
-                floors[STREAM + clinic] = min(version, floors.get(STREAM + clinic, known.get(clinic, version)))
-        if not floors:
-            return {}
-        found = await queries.news(tx, floors, limit=self._pace.replay)
-        batches = [Batch(stream.removeprefix(STREAM), news.place, recorded) for stream, recorded in found.items()]
-        return {batch.clinic: batch for batch in batches}
+                if version < news.heads[clinic]:
+                    floors[clinic] = min(version, floors.get(clinic, version))
+        for clinic in floors.keys() & self._channels.keys():
+            floors[clinic] = min(floors[clinic], self._channels[clinic].version)
+        if floors:
+            found = await queries.news(tx, floors, limit=self._pace.replay)
+            news.batches |= _batches(news.place, found)
 
-    async def _fill(self, tx: ReadTx, news: News, newcomers: list[Reader], clinics: dict[str, Clinic]) -> None:
-        """Reads what will have to be shown: snapshots for newcomers and after upsets, the tickets whose queue changed."""
-        shown = {one for reader in newcomers if not reader.resumes(news) for one in _statuses(reader, news)}
-        listening = [*newcomers, *self._whole, *self._listening(news)]
-        if any(self._upset(batch) for batch in news.batches.values()):
-            clinics = clinics or {one.id: one for one in await facilities.clinics(tx)}
-            news.clinics = tuple(clinics)
-            shown |= {one for reader in listening for one in _statuses(reader, news)}
-        news.statuses = {one: await tickets.status(tx, news.facility, clinics[one]) for one in shown & clinics.keys()}
-        wanted = {reader.ticket for reader in listening if isinstance(reader, TicketReader)}
-        news.tickets = await self._tickets(tx, news.facility, wanted) if wanted else {}
+    async def _fill(self, tx: ReadTx, news: News, newcomers: list[Reader]) -> None:
+        """Reads what will have to be shown: snapshots for newcomers and after upsets, and how the others' tickets stand."""
+        shown = [reader for reader in newcomers if reader.resumes(news) is None]
+        running = [*self._whole, *self._listening(news)]
+        upset = any(self._upset(batch) for batch in news.batches.values())
+        only_tickets = all(isinstance(one, TicketReader) for one in shown)
+        clinics = [] if only_tickets and not upset else await facilities.clinics(tx)
+        if upset:
+            news.clinics = tuple(one.id for one in clinics)
+            shown = [*newcomers, *running]
+        wanted = {clinic for reader in shown if not isinstance(reader, TicketReader) for clinic in reader.clinics(news)}
+        news.statuses = {one.id: await tickets.status(tx, news.facility, one) for one in clinics if one.id in wanted}
+        news.tickets = await self._tickets(tx, news.facility, {one.ticket for one in _of_tickets(shown)})
+        news.live = {ticket: live_of(answer) for ticket, answer in news.tickets.items()}
+        moved = [one for one in _of_tickets([*newcomers, *running]) if one.ticket not in news.live]
+        if moved:
+            news.live |= await self._standing(tx, {one.clinic for one in moved}, {one.ticket for one in moved})
 
     async def _tickets(self, tx: ReadTx, facility: Facility, wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
         """Each ticket as ``GET /queue/ticket/…`` answers it to whoever may see it."""
+        if not wanted:
+            return {}
         here = Context(self._services, facility, SYSTEM, language="en", address="", device="")
         found: dict[UUID, dict[str, Any]] = {}
         for ticket, view in (await tickets.views(tx, here, sorted(wanted))).items():
@@ -215,6 +221,13 @@ class Feed:
             if next_id:
                 found[ticket]["next"] = tickets.follow_of(here, next_id)
         return found
+
+    async def _standing(self, tx: ReadTx, clinics: set[str], wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
+        """What changes of each ticket while it is watched. There may be thousands: this is little, and asked for at once."""
+        found = await queries.standing(tx, clinics, wanted)
+        waiting = {one.clinic for one in found.values() if one.status == Status.WAITING}
+        paces = {clinic: await self._waits.pace(tx, clinic) for clinic in waiting}
+        return {ticket: live(one.status, one.ahead, one.desk, paces.get(one.clinic)) for ticket, one in found.items()}
 
     def _listening(self, news: News) -> list[Reader]:
         return [reader for clinic in news.batches for reader in self._readers.get(clinic, ())]
@@ -287,5 +300,17 @@ class Feed:
         self._channels.clear()
 
 
-def _statuses(reader: Reader, news: News) -> Iterable[str]:
-    return () if isinstance(reader, TicketReader) else reader.clinics(news)
+def _of_tickets(readers: Iterable[Reader]) -> list[TicketReader]:
+    return [one for one in readers if isinstance(one, TicketReader)]
+
+
+def _followed(readers: Iterable[Reader]) -> set[str] | None:
+    """The clinics whose queues they follow; ``None``: every one of the facility's."""
+    readers = tuple(readers)
+    if any(isinstance(one, FacilityReader) for one in readers):
+        return None
+    return {one.clinic for one in readers if isinstance(one, ClinicReader | TicketReader)}
+
+
+def _batches(place: Place, found: queries.News) -> dict[str, Batch]:
+    return {clinic: Batch(clinic, place, recorded) for clinic, recorded in found.items()}

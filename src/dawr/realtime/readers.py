@@ -17,6 +17,8 @@ from dawr.realtime.channel import Batch, Entry, Place
 from dawr.realtime.outlet import Outlet
 from dawr.realtime.rules import Pace, frame
 from dawr.tickets.queries import QueueStatus
+from dawr.tickets.rules import Status
+from dawr.waits import rules as waits
 
 RESUMED = orjson.dumps({"resumed": True})
 LIVE = ("status", "position", "ahead", "desk", "wait")
@@ -24,16 +26,20 @@ LIVE = ("status", "position", "ahead", "desk", "wait")
 
 @dataclass(slots=True)
 class News:
-    """What one read of a facility found, in one snapshot: events, where the queues stand, and what readers asked for."""
+    """What one read of a facility found, in one snapshot: events, where the queues stand, and what readers asked for.
+
+    ``tickets`` are those that will be shown as a whole, ``live`` what changes of each that is watched.
+    """
 
     place: Place
     facility: Facility
     at: datetime
     clinics: tuple[str, ...] = ()
     heads: Mapping[str, int] = field(default_factory=dict)
-    batches: Mapping[str, Batch] = field(default_factory=dict)
+    batches: dict[str, Batch] = field(default_factory=dict)
     statuses: Mapping[str, QueueStatus] = field(default_factory=dict)
     tickets: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
+    live: dict[UUID, dict[str, Any]] = field(default_factory=dict)
 
     def status(self, clinic: str) -> dict[str, Any]:
         found = self.statuses[clinic]
@@ -181,7 +187,7 @@ class TicketReader(Reader):
         return (self.clinic,)
 
     def snapshot(self, news: News) -> tuple[dict[str, int], dict[str, Any]]:
-        self.seen = self._live(news)
+        self.seen = news.live[self.ticket]
         head = news.heads[self.clinic] if self.clinic in news.heads else news.batches[self.clinic].last
         return {self.clinic: head}, news.tickets[self.ticket]
 
@@ -194,7 +200,7 @@ class TicketReader(Reader):
         return sent + (self.show("reset", news) if part.upset else 0)
 
     def _tell(self, news: News, entries: tuple[Entry, ...]) -> int:
-        now = self._live(news)
+        now = news.live[self.ticket]
         own = [entry for entry in entries if entry.recorded.entity == str(self.ticket)]
         for entry in own[:-1]:
             self._send(news.place, entry, _then(entry))
@@ -211,14 +217,19 @@ class TicketReader(Reader):
         data = orjson.dumps({**(entry.update or {}), **live})
         self.outlet.push(frame("queue_update", data, place.cursor({self.clinic: entry.version})))
 
-    def _live(self, news: News) -> dict[str, Any]:
-        answer = news.tickets[self.ticket]
-        return {name: answer[name] for name in LIVE}
+
+def live(status: str, ahead: int, desk: str | None, at: waits.Pace | None) -> dict[str, Any]:
+    """What changes of a ticket while it is watched, as its answer has it; ``at`` is its clinic's pace."""
+    waiting = status == Status.WAITING
+    wait = waits.answer(ahead, at) if waiting else None
+    return {"status": status, "position": ahead + 1 if waiting else 0, "ahead": ahead, "desk": desk, "wait": wait}
+
+
+def live_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: answer[name] for name in LIVE}
 
 
 def _then(entry: Entry) -> dict[str, Any]:
     """The ticket right after one of its own changes that another one of its own followed at once."""
     data = entry.recorded.data
-    ahead = data["ahead"] or 0
-    position = ahead + 1 if data["status"] == "waiting" else 0
-    return {"status": data["status"], "position": position, "ahead": ahead, "desk": data["desk"], "wait": None}
+    return live(data["status"], data["ahead"] or 0, data["desk"], None)

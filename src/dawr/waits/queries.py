@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic
 from dawr.platform.db import ReadTx
+from dawr.platform.services import Services
 from dawr.tickets import queries as tickets
 from dawr.tickets.rules import Ticket
 from dawr.waits import rules
@@ -28,15 +30,16 @@ class Waits:
         self, tx: ReadTx, clinic: Clinic, asked: Sequence[tuple[Ticket, int]]
     ) -> list[dict[str, Any] | None]:
         """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
-        at = await self._pace(tx, clinic)
-        return [_answer(rules.estimate(ahead, at)) if at else None for _, ahead in asked]
+        at = await self.pace(tx, clinic.id)
+        return [rules.answer(ahead, at) for _, ahead in asked]
 
-    async def _pace(self, tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
-        key = (tx.facility_id, clinic.id)
+    async def pace(self, tx: ReadTx, clinic_id: str) -> rules.Pace | None:
+        """The pace of a clinic; ``None`` where nothing honest can be said. ``ClinicNotFound``."""
+        key = (tx.facility_id, clinic_id)
         read_at, known = self._paces.get(key, (None, None))
         if read_at is not None and abs(tx.now - read_at) < FRESH:
             return known
-        found = await pace_of(tx, clinic)
+        found = await pace_of(tx, await facilities.clinic(tx, clinic_id))
         self._paces[key] = (tx.now, found)
         self._paces.move_to_end(key)
         while len(self._paces) > MOST_KEPT:
@@ -44,8 +47,11 @@ class Waits:
         return found
 
 
-def _answer(wait: rules.Wait) -> dict[str, Any]:
-    return {name: getattr(wait, name) for name in rules.Wait.__slots__}
+def waits_of(services: Services) -> Waits:
+    """Those of this process, whose paces all its floors share."""
+    found = services.additions[tickets.WAIT]
+    assert isinstance(found, Waits)
+    return found
 
 
 async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:

@@ -10,6 +10,7 @@ first odd services do not swing it. The range is the 10th to 90th percentile of 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 PRIOR_WEIGHT = 10.0
 CV = 0.6
@@ -68,3 +69,11 @@ def estimate(ahead: int, at: Pace) -> Wait:
     low = max(0.0, likely - Z * spread)
     high = likely + Z * spread if ahead else at.mean_seconds / at.desks
     return Wait(round(likely / 60), math.floor(low / 60), math.ceil(high / 60), at.basis)
+
+
+def answer(ahead: int, at: Pace | None) -> dict[str, Any] | None:
+    """``estimate`` as the API gives it; ``None`` where the pace is not known."""
+    if at is None:
+        return None
+    wait = estimate(ahead, at)
+    return {name: getattr(wait, name) for name in Wait.__slots__}

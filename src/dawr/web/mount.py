@@ -1,5 +1,9 @@
 """What this floor adds to the house: the pages, their static files, and the security headers of every answer."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import FastAPI
 
 from dawr.platform.services import Services
@@ -7,6 +11,7 @@ from dawr.web.assets import Assets
 from dawr.web.errors import refusal, show_unknown_addresses
 from dawr.web.headers import SecurityHeaders
 from dawr.web.pages import router
+from dawr.web.render import prepare
 
 
 def mount(app: FastAPI, _: Services) -> None:
@@ -16,3 +21,14 @@ def mount(app: FastAPI, _: Services) -> None:
     app.add_middleware(SecurityHeaders)
     show_unknown_addresses(app)
     app.state.refusal = refusal
+    app.state.lifespans.append(_preparing)
+
+
+@asynccontextmanager
+async def _preparing() -> AsyncIterator[None]:
+    """Beside the rest of the start, which need not wait for it."""
+    prepared = asyncio.create_task(asyncio.to_thread(prepare))
+    try:
+        yield
+    finally:
+        await prepared

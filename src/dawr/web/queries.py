@@ -1,7 +1,7 @@
 """What the pages show first, read from the floors below: cards of clinics, a ticket, the wall screen, who is signed in."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
@@ -12,12 +12,15 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Entry, named
 from dawr.platform.db import ReadTx
 from dawr.tickets import queries as tickets
-from dawr.waits import queries as waits
-from dawr.waits.rules import estimate
+from dawr.waits.queries import waits_of
+from dawr.waits.rules import answer as wait_answer
 
 _WAITING = """
 SELECT clinic, count(*) AS waiting FROM ticket
 WHERE facility_id = %(facility_id)s AND status = 'waiting' GROUP BY clinic
+"""
+_WAITING_THERE = """
+SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
 """
 _CALLED = """
 SELECT t.clinic, t.desk, t.called_at,
@@ -62,6 +65,14 @@ class StaffCard:
     clinics: tuple[ClinicCard, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """What a wall screen shows: its clinics, and the state of each one's queue."""
+
+    cards: tuple[ClinicCard, ...]
+    states: Mapping[str, Mapping[str, Any]]
+
+
 async def clinic_cards(here: Context, lang: str) -> list[ClinicCard]:
     """All clinics of the facility in the order they are shown, without waits and doctors."""
     async with here.read() as tx:
@@ -77,16 +88,16 @@ async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:
     """One clinic with everything; ``ClinicNotFound`` if there is none of that name."""
     async with here.read() as tx:
         clinic = await facilities.clinic(tx, clinic_id)
-        waiting = (await _waiting(tx)).get(clinic.id, 0)
-        pace = await waits.pace_of(tx, clinic)
-        doctors = [one for one in await facilities.doctors(tx) if clinic.id in one.clinics]
+        waiting: int = await tx.value(_WAITING_THERE, clinic=clinic.id)
+        pace = await waits_of(here.services).pace(tx, clinic.id)
+        doctors = [one for one in await facilities.doctors(tx) if clinic.id in one.clinics] if clinic.doctors else []
         return _card(
             tx,
             here,
             clinic,
             waiting,
             lang,
-            wait=asdict(estimate(waiting, pace)) if pace else None,
+            wait=wait_answer(waiting, pace),
             doctors=tuple((one.id, named(one.name, lang)) for one in doctors),
         )
 
@@ -143,21 +154,22 @@ async def staff(here: Context, lang: str) -> StaffCard | None:
     )
 
 
-async def board_of(here: Context, clinic_id: str) -> dict[str, Any]:
+async def board_of(here: Context, clinic_id: str, lang: str) -> Board:
     """A clinic's queue as ``/api/v1/queue/status`` shows it; ``ClinicNotFound``."""
     async with here.read() as tx:
         clinic = await facilities.clinic(tx, clinic_id)
-        return (await tickets.status(tx, here.facility, clinic)).answer()
+        state = await tickets.status(tx, here.facility, clinic)
+        card = _card(tx, here, clinic, len(state.waiting), lang)
+    return Board((card,), {clinic.id: state.answer()})
 
 
-async def board(here: Context) -> dict[str, dict[str, Any]]:
-    """Clinic → the part of its status that a screen for all clinics shows: who is called, and how many wait."""
+async def board(here: Context, lang: str) -> Board:
+    """Of each clinic's status the part that a screen for all clinics shows: who is called, and how many wait."""
     async with here.read() as tx:
-        waiting, called = await _waiting(tx), await tx.rows(_CALLED)
-        return {
-            one.id: {"called": _of(called, one.id), "counts": {"waiting": waiting.get(one.id, 0)}}
-            for one in await facilities.clinics(tx)
-        }
+        cards = tuple(await _cards(tx, here, lang))
+        called = await tx.rows(_CALLED)
+    states = {one.clinic: {"called": _of(called, one.clinic), "counts": {"waiting": one.waiting}} for one in cards}
+    return Board(cards, states)
 
 
 def _of(called: Sequence[Mapping[str, Any]], clinic_id: str) -> list[dict[str, Any]]:

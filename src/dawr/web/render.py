@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
+from jinja2.bccache import Bucket
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -25,6 +26,23 @@ A_YEAR = timedelta(days=365)
 LANGUAGE_NAMES = {"ar": "العربية", "en": "English", "hi": "हिन्दी"}
 
 
+class _Compiled(BytecodeCache):
+    """A template is compiled once for all languages: that takes far longer than to render it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+_compiled = _Compiled()
+
+
 @cache
 def environment(lang: str) -> Environment:
     """The templates, speaking one language."""
@@ -34,11 +52,21 @@ def environment(lang: str) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=_compiled,
         extensions=["jinja2.ext.i18n"],
     )
     env.install_gettext_translations(translator(lang), newstyle=True)  # type: ignore[attr-defined]
     env.filters["wait_words"] = Voice(lang).wait
     return env
+
+
+def prepare() -> None:
+    """Reads every text and compiles every page, so that nobody waits for that: a first page took a tenth of a second."""
+    assets.fingerprint()
+    for lang in LANGUAGES:
+        Voice(lang).wait_texts()
+        for name in environment(lang).list_templates():
+            environment(lang).get_template(name)
 
 
 def root_of(request: Request) -> str:

@@ -19,24 +19,25 @@ router = APIRouter(route_class=PageRoute)
 @router.get("/board")
 async def board(request: Request, clinic: str | None = None) -> Response:
     page = await Page.open(request)
-    states = {clinic: await queries.board_of(page.here, clinic)} if clinic else await queries.board(page.here)
-    cards = [one for one in await queries.clinic_cards(page.here, page.lang) if one.clinic in states]
+    here, lang = page.here, page.lang
+    shown = await queries.board_of(here, clinic, lang) if clinic else await queries.board(here, lang)
     data = page.script_data(
         board_texts(page.voice),
         clinic=clinic,
-        clinics=_names(cards),
-        states=states,
-        zone=page.here.facility.zone,
+        clinics=_names(shown.cards),
+        states=shown.states,
+        zone=here.facility.zone,
         stream=_stream(page, clinic),
     )
-    return page.render("board.html", cards=cards, states=states, clinic=clinic, data=data)
+    return page.render("board.html", cards=shown.cards, states=shown.states, clinic=clinic, data=data)
 
 
 @router.get("/board/queues")
 async def queues(request: Request) -> Response:
     """The states of all queues, for a screen that nobody signed in and that therefore has no stream of all clinics."""
     page = await Page.open(request)
-    return JSONResponse(await queries.board(page.here), headers={"cache-control": "no-store"})
+    shown = await queries.board(page.here, page.lang)
+    return JSONResponse(shown.states, headers={"cache-control": "no-store"})
 
 
 def _stream(page: Page, clinic: str | None) -> str | None:

@@ -7,6 +7,7 @@ import { ageOf, paintLists, refreshAges } from './desk_lists.js';
 import { listenToKeys } from './desk_keys.js';
 
 const TOAST_FOR = 10_000;
+const LOOK_AGAIN = 1_000;
 const DESK = `desk.${data.root}/${data.clinic}`;
 const deskChoice = byId('desk-choice');
 let tickets = [];
@@ -15,38 +16,49 @@ let toastTimer = 0;
 
 /* What is shown */
 
-let loading = null;
-let again = false;
+let stale = false;
+let looking = false;
+let learnt = 0;
 
-/** Fetches the lists; changes that come meanwhile lead to one more fetch, not to one each. */
+/** Fetches the lists, once a second at most however much happens, and always once more after the last change. */
 async function refresh() {
-  if (loading) {
-    again = true;
-    return loading;
-  }
-  loading = load().finally(() => {
-    loading = null;
-    if (again) {
-      again = false;
-      refresh();
+  stale = true;
+  if (looking) return;
+  looking = true;
+  try {
+    while (stale) {
+      stale = false;
+      await load();
+      await pause(LOOK_AGAIN);
     }
-  });
-  return loading;
+  } finally {
+    looking = false;
+  }
 }
 
 async function load() {
+  const before = learnt;
   try {
     const path = `/api/v1/queue/tickets?clinic=${encodeURIComponent(data.clinic)}`;
     const [open, ended] = await Promise.all([ask(path), ask(`${path}&ended=true`)]);
+    if (learnt !== before) return; // older than what this desk has done meanwhile; once more after that
     tickets = [...open.items, ...ended.items];
     paint();
   } catch (refusal) {
     explain(refusal);
     if (refusal.passing) {
       await pause(2000);
-      again = true;
+      stale = true;
     }
   }
+}
+
+/** What an answer says of a ticket is shown at once; the lists know its name and its place in them. */
+function learn(answer) {
+  learnt += 1;
+  const known = tickets.some((one) => one.ticket === answer.ticket);
+  tickets = known ? tickets.map((one) => (one.ticket === answer.ticket ? { ...one, ...answer } : one)) : [...tickets, answer];
+  paint();
 }
 
 /** Who is at this desk: called or being served here, the latest first. Without a desk: at any. */
@@ -84,6 +96,7 @@ async function step(verb, ticket, more = {}) {
   await once(ticket.ticket, async () => {
     const desk = verb === 'call' && deskChoice.value ? { desk: deskChoice.value } : {};
     const answer = await post(`/api/v1/queue/${verb}`, { ticket: ticket.ticket, ...desk, ...more });
+    learn(verb === 'transfer' ? { ...ticket, status: 'transferred' } : answer);
     if (verb === 'undo') toast(texts.undone);
     else did(verb, verb === 'transfer' ? ticket : answer);
   });
@@ -92,7 +105,9 @@ async function step(verb, ticket, more = {}) {
 async function callNext() {
   await once('next', async () => {
     const desk = deskChoice.value ? { desk: deskChoice.value } : {};
-    did('call', await post('/api/v1/queue/call', { clinic: data.clinic, ...desk }));
+    const answer = await post('/api/v1/queue/call', { clinic: data.clinic, ...desk });
+    learn(answer);
+    did('call', answer);
   });
 }
 

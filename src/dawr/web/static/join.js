@@ -38,7 +38,9 @@ async function enter(pending) {
   }
 }
 
-const wait = (refusal, attempt) => Math.max((refusal.retryAfter ?? 0) * 1000, Math.min(30_000, 1000 * 2 ** attempt));
+/** Never before the server said, and spread over half as long again: all who were refused together would come together. */
+const wait = (refusal, attempt) =>
+  Math.max((refusal.retryAfter ?? 0) * 1000, Math.min(30_000, 1000 * 2 ** attempt)) * (1 + Math.random() / 2);
 
 /** When the phone finds its network again; never, if it had not lost it. */
 function online() {
