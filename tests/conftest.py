@@ -6,6 +6,7 @@ A test never cleans up: it founds a facility of its own, and row-level security 
 import asyncio
 import os
 import secrets
+import ssl
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, nullcontext
@@ -44,6 +45,8 @@ from dawr.waits import queries as waits
 
 PIVOT = time(5)
 PASSWORD = "a test passphrase"
+# Nobody here speaks TLS, and to load the system's certificates for each client takes longer than most tests.
+PLAIN = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
@@ -181,7 +184,7 @@ class Live:
         """A client that speaks to one house; each has cookies of its own, as a browser has."""
         headers = {"X-Facility": house.facility.slug} if house else {}
         return httpx2.AsyncClient(
-            base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, **options
+            base_url=self.url, headers=headers | options.pop("headers", {}), timeout=20, verify=PLAIN, **options
         )
 
     @asynccontextmanager

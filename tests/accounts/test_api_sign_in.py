@@ -52,7 +52,7 @@ async def test_me_tells_who_i_am_and_what_i_may(client: httpx2.AsyncClient, staf
         "doctor": "dana",
         "desk": None,
         "language": None,
-        "rights": ["queue", "reports", "watch"],
+        "rights": ["consult", "history", "inbox", "queue", "reports", "watch"],
         "password_temporary": False,
     }
 

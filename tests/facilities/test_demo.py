@@ -3,9 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from datetime import time
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from dawr.accounts.commands import Attempt, sign_in
 from dawr.accounts.queries import actor_in, identify
 from dawr.accounts.rules import Actor, Role, SessionKind
+from dawr.appointments.queries import slots
 from dawr.demo.loader import FOLDER, DemoReport, load_demo, read_file
 from dawr.facilities import commands, queries
 from dawr.facilities.commands_people import archive_doctor
@@ -105,6 +107,16 @@ async def test_city_is_as_the_contract_says(demo: Services) -> None:
     assert (place.zone, place.pivot, place.languages) == ("Asia/Kolkata", time(0), ("en", "hi"))
     found = await clinics_of(house)
     assert {one.id: (one.prefix, tuple(sorted(one.doctors))) for one in found} == CITY
+
+
+async def test_every_doctor_of_city_gives_appointments_from_nine_to_five(demo: Services) -> None:
+    house = await house_of(demo, "city")
+    monday = datetime(2026, 11, 23, tzinfo=ZoneInfo("Asia/Kolkata"))
+    for doctor in (one for _, two in CITY.values() for one in two):
+        async with house.here().read() as tx:
+            found = await slots(tx, house.facility, doctor, monday.date())
+        assert [one.starts for one in found] == [monday.replace(hour=9) + n * timedelta(minutes=15) for n in range(32)]
+        assert {one.capacity for one in found} == {1}
 
 
 @pytest.mark.parametrize("slug", ["mmc", "city"])

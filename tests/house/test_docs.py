@@ -8,7 +8,8 @@ from dawr.platform.errors import Problem
 from tests.house.code import ROOT, modules
 
 EVENT = re.compile(
-    r'"((?:ticket|clinic|facility|department|doctor|desk|account|membership|user|session|series|service)_[a-z_]+)"'
+    r'"((?:ticket|clinic|facility|department|doctor|desk|account|membership|user|session|series|service'
+    r'|patient|visit|appointment|consultation|schedule|leave|notice|delivery|rating)_[a-z_]+)"'
 )
 
 

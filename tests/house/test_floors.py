@@ -5,7 +5,10 @@ import sys
 
 from tests.house.code import Module, modules
 
-FLOORS = {"platform", "accounts", "facilities", "tickets", "waits", "realtime", "web", "demo"}
+FLOORS = {
+    *("platform", "accounts", "facilities", "patients", "tickets", "visits", "appointments", "consultations"),
+    *("waits", "records", "exchange", "notifications", "plugins", "webhooks", "realtime", "web", "demo"),
+}
 PRIVATE = {"store", "api", "jobs", "mount"}
 PURE = {"rules", "events"}
 FRAMEWORKS = ("fastapi", "starlette", "uvicorn")

@@ -61,30 +61,46 @@ async def test_a_body_may_have_64_kib_and_no_more(live: Live, house: House) -> N
         assert refusal(await phone.post(f"{QUEUE}/enter", content=AMINA.ljust(64 * 1024 + 1)))[0] == 413
 
 
-async def request_without_its_end(live: Live, house: House) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+async def request_begun(
+    live: Live, house: House, *headers: str, sent: bytes = AMINA
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request for a ticket whose head has gone out, and this much of its body."""
     parts = urlsplit(live.url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    head = (
-        f"POST {QUEUE}/enter HTTP/1.1\r\nHost: dawr\r\nX-Facility: {house.facility.slug}\r\nContent-Length: 500\r\n\r\n"
-    )
-    writer.write(head.encode() + AMINA)
+    lines = (f"POST {QUEUE}/enter HTTP/1.1", "Host: dawr", f"X-Facility: {house.facility.slug}", *headers, "", "")
+    writer.write("\r\n".join(lines).encode() + sent)
     await writer.drain()
     return reader, writer
 
 
 async def test_a_request_that_breaks_off_does_nothing(live: Live, house: House) -> None:
-    _, writer = await request_without_its_end(live, house)
+    _, writer = await request_begun(live, house, "Content-Length: 500")
     writer.close()
     await writer.wait_closed()
     async with live.client(house) as phone:
         assert (await enter(phone, "noor"))["number"] == 1
 
 
+async def test_a_body_that_comes_after_its_head_is_read_whole(live: Live, house: House) -> None:
+    headers = (f"Content-Length: {len(AMINA)}", "Expect: 100-continue", "Connection: close")
+    reader, writer = await request_begun(live, house, *headers, sent=b"")
+    # Said when the body is asked for.
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+    for piece in (AMINA[:9], AMINA[9:]):
+        writer.write(piece)
+        await writer.drain()
+    answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert answer.count(b'"number":1') == 1
+    writer.close()
+
+
+@pytest.mark.parametrize("sent", [b"", AMINA])
 async def test_a_request_that_does_not_come_is_told_so(
-    live: Live, house: House, monkeypatch: pytest.MonkeyPatch
+    live: Live, house: House, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(middleware, "BODY_SECONDS", 0.1)
-    reader, writer = await request_without_its_end(live, house)
+    reader, writer = await request_begun(live, house, "Content-Length: 500", sent=sent)
     assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 408 ")
     writer.close()
 

@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from dawr.platform.errors import Conflict
-from dawr.platform.logging import agent_family, configure, get_logger, request_context
+from dawr.platform.logging import RequestContext, agent_family, configure, get_logger
 
 CANARY = "Zainab Q. Canary"
 PHONE = "+974 5551 2345"
@@ -67,7 +67,7 @@ def test_a_line_has_level_message_time_and_fields(lines: Lines) -> None:
 
 
 def test_a_request_marks_its_lines_and_only_those(lines: Lines) -> None:
-    with request_context(request_id="r-1", user_agent="Mozilla/5.0 (X11) Firefox/140.0"):
+    with RequestContext(request_id="r-1", user_agent="Mozilla/5.0 (X11) Firefox/140.0"):
         log.info("inside")
         logging.getLogger("uvicorn.error").info("library")
     log.info("outside")
@@ -79,7 +79,7 @@ async def test_requests_at_the_same_time_keep_their_ids(lines: Lines) -> None:
     everyone_in = asyncio.Barrier(5)
 
     async def request(number: int) -> None:
-        with request_context(request_id=f"r-{number}"):
+        with RequestContext(request_id=f"r-{number}"):
             await everyone_in.wait()
             log.info("answered", number=number)
 
@@ -147,7 +147,7 @@ def ours_bound_to_the_context() -> None:
 
 
 def request_id_from_outside() -> None:
-    with request_context(request_id=PHONE, user_agent=CANARY):
+    with RequestContext(request_id=PHONE, user_agent=CANARY):
         log.info("x")
 
 

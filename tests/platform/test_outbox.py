@@ -205,12 +205,19 @@ async def test_what_fails_for_a_day_is_kept_dead_and_not_tried_again(services: S
     await put(services)
     (claimed,) = await outbox.claim(services.db, limit=1, topics=[TOPIC])
     async with services.db.write() as tx:
-        await tx.execute("UPDATE outbox SET put_at = put_at - interval '25 hours'")
+        await tx.execute("UPDATE outbox SET wanted_at = wanted_at - interval '25 hours'")
     assert await outbox.fail(services.db, claimed, ConnectionError())
     await make_due(services)
     assert await outbox.claim(services.db, limit=1, topics=[TOPIC]) == []
     found = await outbox.backlog(services.db)
     assert (found.pending, found.dead) == (0, 1)
+
+
+async def test_what_is_put_for_a_later_day_has_its_day_then(services: Services) -> None:
+    later = services.clock.now() + timedelta(days=30)
+    await put(services, run_after=later)
+    async with services.db.read() as tx:
+        assert await tx.value("SELECT wanted_at FROM outbox WHERE dead_at IS NULL ORDER BY id DESC LIMIT 1") == later
 
 
 async def test_nobody_else_gets_a_row_while_its_lease_runs(services: Services) -> None:

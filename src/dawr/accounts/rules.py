@@ -22,7 +22,11 @@ class Role(StrEnum):
 
 
 class Right(StrEnum):
-    """What is asked before something is done. Rights of ``PER_CLINIC`` hold, for a doctor, in their own clinics alone."""
+    """What is asked before something is done. Rights of ``PER_CLINIC`` hold, for a doctor, in their own clinics alone.
+
+    ``PATIENTS`` finds, makes and changes every patient of the facility; ``HISTORY`` opens those who have or had a visit in
+    the doctor's clinics, and others with a reason; ``RECORDS`` exports and erases; ``CONSULT`` alone reads clinical notes.
+    """
 
     INSTALLATION = "installation"
     SETTINGS = "settings"
@@ -31,17 +35,27 @@ class Right(StrEnum):
     QUEUE_RESET = "queue_reset"
     REPORTS = "reports"
     WATCH = "watch"
+    PATIENTS = "patients"
+    HISTORY = "history"
+    RECORDS = "records"
+    VISITS = "visits"
+    APPOINTMENTS = "appointments"
+    CONSULT = "consult"
+    INBOX = "inbox"
+    DELIVERIES = "deliveries"
 
 
-PER_CLINIC = frozenset({Right.QUEUE})
+PER_CLINIC = frozenset({Right.QUEUE, Right.CONSULT})
+_RECEPTION = frozenset({Right.PATIENTS, Right.VISITS, Right.APPOINTMENTS, Right.INBOX, Right.DELIVERIES})
 
 RIGHTS: dict[Role, frozenset[Right]] = {
     Role.OPERATOR: frozenset({Right.INSTALLATION}),
     Role.ADMINISTRATOR: frozenset(
-        {Right.SETTINGS, Right.USERS, Right.QUEUE, Right.QUEUE_RESET, Right.REPORTS, Right.WATCH}
-    ),
-    Role.RECEPTION: frozenset({Right.QUEUE, Right.REPORTS, Right.WATCH}),
-    Role.DOCTOR: frozenset({Right.QUEUE, Right.REPORTS, Right.WATCH}),
+        {Right.SETTINGS, Right.USERS, Right.QUEUE, Right.QUEUE_RESET, Right.REPORTS, Right.WATCH, Right.RECORDS}
+    )
+    | _RECEPTION,
+    Role.RECEPTION: frozenset({Right.QUEUE, Right.REPORTS, Right.WATCH}) | _RECEPTION,
+    Role.DOCTOR: frozenset({Right.QUEUE, Right.REPORTS, Right.WATCH, Right.HISTORY, Right.CONSULT, Right.INBOX}),
     Role.DISPLAY: frozenset({Right.WATCH}),
 }
 
@@ -50,8 +64,9 @@ RIGHTS: dict[Role, frozenset[Right]] = {
 class Actor:
     """``kind`` tells staff (a role in this facility) from a patient (holds a ticket's secret), a stranger and the house itself.
 
-    ``ticket`` is the one ticket whose secret a patient showed; ``clinics`` and ``doctor`` are a doctor's own, ``desk`` is
-    where this person usually sits. ``operator`` adds the installation's right to whatever the role gives.
+    ``ticket`` is the one ticket whose secret a patient showed, ``appointment`` likewise; ``clinics`` and ``doctor`` are a
+    doctor's own, ``desk`` is where this person usually sits. ``operator`` adds the installation's right to whatever the role
+    gives.
     """
 
     kind: Literal["staff", "patient", "stranger", "system"]
@@ -61,6 +76,7 @@ class Actor:
     clinics: frozenset[str] = field(default_factory=frozenset)
     doctor: str | None = None
     ticket: UUID | None = None
+    appointment: UUID | None = None
     desk: str | None = None
     operator: bool = False
 

@@ -14,7 +14,6 @@ from dawr.facilities.api_shapes import (
     DeskInPath,
     Here,
     NamesInBody,
-    Paged,
     SlugInPath,
     VersionInBody,
     clinic_card,
@@ -27,6 +26,7 @@ from dawr.facilities.rules_settings import ClinicSettings, FacilitySettings, fac
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.http.bodies import Body, Reason, Slug
 from dawr.platform.http.once import Work, answer, once, outcome
+from dawr.platform.http.paging import Paged
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id

@@ -7,12 +7,13 @@ from pydantic import Field
 from starlette.responses import Response
 
 from dawr.facilities import commands_people, queries
-from dawr.facilities.api_shapes import Here, NamesInBody, Paged, SlugInPath, VersionInBody, department_card, doctor_card
+from dawr.facilities.api_shapes import Here, NamesInBody, SlugInPath, VersionInBody, department_card, doctor_card
 from dawr.facilities.commands import OPEN_TICKETS
 from dawr.facilities.queries import Context
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.http.bodies import Body, Slug
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import Paged
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 

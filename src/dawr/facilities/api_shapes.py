@@ -1,25 +1,20 @@
-"""How facilities, clinics, departments and doctors are shown over HTTP, and the pages of their lists."""
+"""How facilities, clinics, departments and doctors are shown over HTTP."""
 
-import base64
-import binascii
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import orjson
 import segno
-from fastapi import Depends, Path, Query
+from fastapi import Depends, Path
 from pydantic import Field, StringConstraints
 
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Department, Doctor, Facility, named
 from dawr.facilities.rules_settings import clinic_settings, department_settings, doctor_settings, facility_settings
-from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.context import context
 
-T = TypeVar("T")
 Here = Annotated[Context, Depends(context)]
 SlugInPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 DeskInPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,15}$")]
@@ -71,54 +66,3 @@ def qr_code(address: str) -> str:
     drawn = io.BytesIO()
     segno.make(address, error="m", micro=False).save(drawn, kind="svg", scale=8, border=4, light="#fff", xmldecl=False)
     return drawn.getvalue().decode()
-
-
-# Lists
-
-
-class Page:
-    """Which part of a list is asked for: ``?limit=``, the ``cursor`` that the page before gave as ``next``, ``?total=true``."""
-
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, Query(max_length=400)] = None,
-        total: Annotated[bool, Query()] = False,
-    ) -> None:
-        self.limit = limit
-        self.after = _read_cursor(cursor) if cursor else None
-        self.total = total
-
-    def of(
-        self, rows: Sequence[T], *, key: Callable[[T], list[Any]], show: Callable[[T], dict[str, Any]]
-    ) -> dict[str, Any]:
-        """The page of ``rows``, which are sorted by ``key``."""
-        rest = [row for row in rows if self.after is None or _later(key(row), self.after)]
-        page = rest[: self.limit]
-        following = _cursor(key(page[-1])) if len(rest) > len(page) else None
-        answer = {"items": [show(row) for row in page], "next": following}
-        return answer | ({"total": len(rows)} if self.total else {})
-
-
-Paged = Annotated[Page, Depends()]
-
-
-def _cursor(key: list[Any]) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps(key)).rstrip(b"=").decode()
-
-
-def _read_cursor(text: str) -> list[Any]:
-    try:
-        key = orjson.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    except (ValueError, binascii.Error):
-        key = None
-    if not isinstance(key, list):
-        raise Invalid(N_("This cursor was not given by a page of this list"))
-    return key
-
-
-def _later(key: list[Any], after: list[Any]) -> bool:
-    try:
-        return key > after
-    except TypeError:
-        raise Invalid(N_("This cursor was not given by a page of this list")) from None

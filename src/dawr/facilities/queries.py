@@ -25,7 +25,7 @@ from dawr.facilities.rules import (
 )
 from dawr.facilities.rules_settings import SLUG
 from dawr.platform.crypto import Keyring
-from dawr.platform.db import Database, ReadTx, Stream, WriteTx
+from dawr.platform.db import Answers, Database, ReadTx, Stream, WriteTx
 from dawr.platform.idempotency import Key
 from dawr.platform.services import Services
 
@@ -124,9 +124,14 @@ async def clinic(tx: ReadTx, clinic_id: str) -> Clinic:
     return _clinic(row)
 
 
-async def clinics_named(tx: ReadTx, clinic_ids: Sequence[str]) -> list[Clinic]:
+async def clinics_asked(tx: ReadTx, clinic_ids: Sequence[str]) -> Answers:
+    """Asks for the clinics that have these names. To be followed by ``clinics_named``."""
+    return await tx.asked(_NAMED, clinics=list(clinic_ids))
+
+
+async def clinics_named(asked: Answers) -> list[Clinic]:
     """Those of the clinics that exist, in any order."""
-    return [_clinic(row) for row in await tx.rows(_NAMED, clinics=list(clinic_ids))]
+    return [_clinic(row) for row in await asked.fetchall()]
 
 
 async def clinics(tx: ReadTx) -> list[Clinic]:

@@ -30,9 +30,10 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: Sequence[Network])
     A peer on a Unix socket is a proxy on this machine: it is trusted as soon as any proxy is. A hop that is no address
     ends the walk: what stands left of it cannot be believed.
     """
-    client = _address(scope["client"][0]) if scope.get("client") else None
+    peer = scope["client"][0] if scope.get("client") else ""
+    client = _address(peer)
     if not trusted_proxies or not (client is None or _trusted(client, trusted_proxies)):
-        return str(client or UNKNOWN)
+        return _written(peer)
     for hop in _hops(scope["headers"]):
         found = _address(hop)
         if found is None:
@@ -43,6 +44,7 @@ def client_address(scope: Mapping[str, Any], trusted_proxies: Sequence[Network])
     return str(client or UNKNOWN)
 
 
+@lru_cache(maxsize=4096)
 def limit_bucket(address: str) -> str:
     """What a limit per address counts: the address, or the /64 of an IPv6 one, since a household has all of it."""
     found = _address(address)
@@ -60,6 +62,11 @@ def _hops(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
     values = [value for name, value in headers if name.lower() == b"x-forwarded-for"]
     parts = b",".join(values)[-_MOST_HOPS * _LONGEST_HOP :].split(b",")
     return [part.decode("latin-1").strip() for part in reversed(parts[-_MOST_HOPS:])]
+
+
+@lru_cache(maxsize=4096)
+def _written(text: str) -> str:
+    return str(_address(text) or UNKNOWN)
 
 
 @lru_cache(maxsize=4096)

@@ -29,8 +29,8 @@ from dawr.platform.addresses import Network, parse_networks
 
 PREFIX = "DAWR_"
 _UNPREFIXED = ("database_url", "database_direct_url")
-# Read by the scripts and the tests, so no mistake of whoever set them.
-_NOT_OURS = ("DAWR_PYTHON", "DAWR_TEST_")
+# Read by the scripts, the tests and the plugins, so no mistake of whoever set them.
+_NOT_OURS = ("DAWR_PYTHON", "DAWR_TEST_", "DAWR_PLUGIN_")
 
 
 class SettingsError(Exception):
@@ -62,6 +62,10 @@ def _web_url(value: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
         raise ValueError("should be http:// or https:// and a host, without a path")
     return f"{parts.scheme}://{parts.netloc}"
+
+
+def _words(value: object) -> object:
+    return tuple(one.strip() for one in value.split(",") if one.strip()) if isinstance(value, str) else value
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_database_url)]
@@ -173,6 +177,16 @@ class Settings(BaseModel):
     worker: Literal["embedded", "off"] = Field(
         "embedded",
         description="embedded runs background work inside the web process; off leaves it to `dawr worker` processes.",
+    )
+    outgoing_networks: Networks = Field(
+        (),
+        description="Private networks, separated by commas, that messages may be sent to: webhooks, gateways and mail servers "
+        "of the hospital's own. Without it only public addresses are asked.",
+    )
+    plugins: Annotated[tuple[str, ...], BeforeValidator(_words)] = Field(
+        (),
+        description="The installed plugins that are used, by their names, separated by commas. What a plugin reads itself "
+        "are variables that begin with DAWR_PLUGIN_. Each facility can switch one off.",
     )
     metrics_token: SecretStr | None = Field(
         None, description="The bearer token that GET /metrics asks for. Without it that page answers 401 to everybody."

@@ -23,7 +23,6 @@ import base64
 import binascii
 import contextlib
 import functools
-import hashlib
 import hmac
 import json
 import os
@@ -38,6 +37,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from dawr.platform.clock import SystemClock
@@ -89,6 +89,9 @@ class Keyring:
         self._index = index
         self._index_key = _hkdf(index, "blind")
         self._derived = functools.lru_cache(maxsize=256)(self._derive)
+        # Beginning an HMAC costs more than all that follows: what is asked for again and again goes on from a copy.
+        self._blinding = functools.lru_cache(maxsize=1024)(self._begin_blind)
+        self._signing = functools.lru_cache(maxsize=256)(self._begin_mac)
         self._cipher = functools.lru_cache(maxsize=256)(self._make_cipher)
 
     def __repr__(self) -> str:
@@ -217,7 +220,7 @@ class Keyring:
 
         Bring the text into one form first (case, spaces, country code): other bytes are another index.
         """
-        return hmac.digest(self._index_key, _joined(facility, where, text), hashlib.sha256)[:_BLIND_BYTES]
+        return _finished(self._blinding(facility, where), _sized(text))[:_BLIND_BYTES]
 
     def mac(self, purpose: str, message: bytes, *, key_id: int | None = None) -> tuple[int, bytes]:
         """The key's id, to be kept with the message, and 32 bytes that only the holder of the keys can make.
@@ -225,7 +228,7 @@ class Keyring:
         With ``key_id`` an earlier answer is made again. ``purpose`` is a constant of the code.
         """
         chosen = self._primary if key_id is None else key_id
-        return chosen, hmac.digest(self._derived(f"mac/{purpose}", chosen), message, hashlib.sha256)
+        return chosen, _finished(self._signing(purpose, chosen), message)
 
     def verify_mac(self, purpose: str, message: bytes, key_id: int, mac: bytes) -> bool:
         """In constant time; false also where the key is not known."""
@@ -239,6 +242,14 @@ class Keyring:
 
     def _derive(self, info: str, key_id: int) -> bytes:
         return _hkdf(self._key(key_id).secret, info)
+
+    def _begin_blind(self, facility: str, where: str) -> HMAC:
+        begun = HMAC(self._index_key, hashes.SHA256())
+        begun.update(_joined(facility, where))
+        return begun
+
+    def _begin_mac(self, purpose: str, key_id: int) -> HMAC:
+        return HMAC(self._derived(f"mac/{purpose}", key_id), hashes.SHA256())
 
     def _key(self, key_id: int) -> Key:
         try:
@@ -254,10 +265,21 @@ def _hkdf(secret: bytes, info: str) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=_KEY_BYTES, salt=None, info=f"dawr/1/{info}".encode()).derive(secret)
 
 
+def _finished(begun: HMAC, rest: bytes) -> bytes:
+    """The HMAC of what it began with and the rest; the beginning can be used again."""
+    mac = begun.copy()
+    mac.update(rest)
+    return mac.finalize()
+
+
 def _joined(*parts: str) -> bytes:
     """The parts with their lengths, so that no two lists of parts give the same bytes."""
-    encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4) + part for part in encoded)
+    return b"".join(map(_sized, parts))
+
+
+def _sized(part: str) -> bytes:
+    encoded = part.encode()
+    return len(encoded).to_bytes(4) + encoded
 
 
 def _sealed_with(sealed: bytes) -> int:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import Any
@@ -46,6 +46,7 @@ _OUT_OF_REACH = (
 Connection = AsyncConnection[DictRow]
 Answers = psycopg.AsyncCursor[DictRow]
 Stream = tuple[UUID, str]
+Heard = Callable[["WriteTx", Sequence[Any]], Awaitable[None]]
 log = get_logger(__name__)
 
 
@@ -69,12 +70,13 @@ class ReadTx:
         return None if found is None else next(iter(found.values()))
 
     async def asked(self, sql: str, **params: object) -> Answers:
-        """A question whose rows are fetched later: inside ``one_trip`` those asked before the first fetch go together."""
+        """A question whose rows are fetched later: where it went with others, after their ``one_trip``."""
         return await self._run(sql, params)
 
     @asynccontextmanager
     async def one_trip(self) -> AsyncIterator[None]:
-        """Sends the statements of the block together, up to the first that waits for its rows. The first failure ends it."""
+        """Sends the statements of the block together. The first failure ends it. Whoever fetches rows in the block, or opens
+        another trip there, makes more trips of it."""
         async with self.connection.pipeline():
             yield
 
@@ -91,11 +93,13 @@ class ReadTx:
 
 
 class WriteTx(ReadTx):
-    """A transaction that may change things. ``touched`` collects the streams to wake after the commit."""
+    """A transaction that may change things. ``touched`` collects the streams to wake after the commit; ``listeners`` hear of
+    a change inside it."""
 
     def __init__(self, connection: Connection, *, facility_id: UUID | None, now: datetime, metrics: Metrics) -> None:
         super().__init__(connection, facility_id=facility_id, now=now, metrics=metrics)
         self.touched: set[Stream] = set()
+        self.listeners: Mapping[str, Mapping[object, Heard]] = {}
 
     async def execute(self, sql: str, **params: object) -> int:
         """Runs a statement that returns no rows; the number of rows it changed."""
@@ -129,6 +133,7 @@ class Database:
         self.url = url
         self.clock = clock
         self.on_commit: list[Callable[[set[Stream]], None]] = []
+        self.listeners: dict[str, dict[object, Heard]] = {}
         self._metrics = metrics
         self._role_clause = f"SET LOCAL ROLE {APP_ROLE}; "
         self._returned_at = 0.0
@@ -169,6 +174,7 @@ class Database:
     async def write(self, facility_id: UUID | None = None) -> AsyncIterator[WriteTx]:
         async with self._transaction("BEGIN", facility_id) as connection:
             tx = WriteTx(connection, facility_id=facility_id, now=self.clock.now(), metrics=self._metrics)
+            tx.listeners = self.listeners
             yield tx
         if tx.touched:
             for listener in self.on_commit:

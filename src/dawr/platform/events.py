@@ -40,6 +40,7 @@ event = facility_table(
     Column("xact", Xid8(), nullable=False, server_default=text("pg_current_xact_id()")),
     CheckConstraint("version > 0", name="version_positive"),
     Index("event_entity_idx", "facility_id", "entity", "id"),
+    Index("event_tail_idx", "facility_id", "xact", "id"),
     grants="SELECT, INSERT",
 )
 
@@ -68,6 +69,22 @@ _LAST_OF_ENTITY = """
 SELECT stream, version, entity, type, data, actor, at FROM event
 WHERE facility_id = %(facility_id)s AND entity = %(entity)s ORDER BY id DESC LIMIT 1
 """
+# Whoever follows the whole log stops before the oldest transaction that still runs: what that writes comes later.
+START = "pg_snapshot_xmin(pg_current_snapshot())::text"
+_TAIL = """
+SELECT xact::text AS xact, id, stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND (xact, id) > (%(xact)s::xid8, %(id)s)
+  AND xact < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xact, id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far somebody has read a facility's log: up to this row of this transaction (``START``, 0: from now on)."""
+
+    xact: str
+    id: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +127,12 @@ async def epoch(tx: ReadTx) -> UUID:
     """The life of the log that its cursors belong to."""
     found: UUID = await tx.value("SELECT epoch FROM log_epoch ORDER BY started_at DESC LIMIT 1")
     return found
+
+
+async def tail(tx: ReadTx, after: Place, *, limit: int = 100) -> list[tuple[Place, Recorded]]:
+    """What the facility's log holds after a place, nothing skipped, at most ``limit``; each with its own place.
+
+    One long transaction anywhere in the cluster holds it back: for readers that may lag.
+    """
+    rows = await tx.rows(_TAIL, xact=after.xact, id=after.id, limit=limit)
+    return [(Place(row.pop("xact"), row.pop("id")), Recorded(**row)) for row in rows]

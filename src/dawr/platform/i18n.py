@@ -12,7 +12,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime, tzinfo
-from functools import cache
+from functools import cache, lru_cache
 from gettext import NullTranslations
 from typing import Literal
 
@@ -59,7 +59,12 @@ def negotiate(accept_language: str | None, offered: Sequence[str]) -> str:
     Regions are not told apart (``ar-QA`` is ``ar``). Where nothing fits, the first one; only so much of the header is
     read as a browser sends.
     """
-    wishes = _wishes(accept_language or "")
+    return _chosen((accept_language or "")[:_LONGEST_HEADER], tuple(offered))
+
+
+@lru_cache(maxsize=1024)
+def _chosen(header: str, offered: tuple[str, ...]) -> str:
+    wishes = _wishes(header)
     refused = {language for language, weight in wishes if weight <= 0}
     for wish, weight in sorted(wishes, key=lambda wish: -wish[1]):
         for language in offered:
@@ -70,7 +75,7 @@ def negotiate(accept_language: str | None, offered: Sequence[str]) -> str:
 
 def _wishes(header: str) -> list[tuple[str, float]]:
     """Languages and their weights, in the header's order."""
-    parts = (part.partition(";") for part in header[:_LONGEST_HEADER].lower().split(",")[:_MOST_WISHES])
+    parts = (part.partition(";") for part in header.lower().split(",")[:_MOST_WISHES])
     return [(tag.strip().partition("-")[0], _weight(rest)) for tag, _, rest in parts if tag.strip()]
 
 

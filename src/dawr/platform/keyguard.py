@@ -41,12 +41,17 @@ class OtherKeys(KeyringError):
 async def require_same_keys(db: Database, keyring: Keyring) -> None:
     """Remembers the keys at the first start; ``OtherKeys`` at a later one with others."""
     async with db.write() as tx:
-        key_id, code = keyring.mac(_PURPOSE, _MESSAGE)
+        key_id, code = code_of(keyring)
         await tx.execute(_REMEMBER, key_id=key_id, code=code)
         known = await tx.row(KNOWN)
     assert known is not None
     if not fits(keyring, known):
         raise OtherKeys
+
+
+def code_of(keyring: Keyring) -> tuple[int, bytes]:
+    """The primary key's id and the code by which a database knows its keys."""
+    return keyring.mac(_PURPOSE, _MESSAGE)
 
 
 def fits(keyring: Keyring, known: Mapping[str, Any]) -> bool:

@@ -9,8 +9,8 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -51,23 +51,30 @@ def get_logger(name: str) -> BoundLogger:
     return structlog.stdlib.get_logger(name)
 
 
-@contextmanager
-def request_context(*, request_id: str, user_agent: str | None = None) -> Iterator[None]:
+class RequestContext:
     """What is logged inside carries the request's id and the family of the caller's program (not its whole text)."""
-    plain = request_id if _MADE_HERE.fullmatch(request_id) else mask(request_id)
-    before = _request.set({"request_id": plain, "user_agent": agent_family(user_agent)})
-    try:
-        yield
-    finally:
-        _request.reset(before)
+
+    def __init__(self, *, request_id: str, user_agent: str | None = None) -> None:
+        plain = request_id if _MADE_HERE.fullmatch(request_id) else mask(request_id)
+        self._fields = {"request_id": plain, "user_agent": agent_family(user_agent)}
+
+    def __enter__(self) -> None:
+        self._before = _request.set(self._fields)
+
+    def __exit__(self, *_: object) -> None:
+        _request.reset(self._before)
 
 
 def log_request(*, method: str, route: str, status: int, milliseconds: float) -> None:
     """The one line that every request leaves. ``route`` is a pattern of ours: there is nothing for the net to catch."""
     if _REQUESTS.isEnabledFor(logging.INFO):
-        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         line = {"method": method, "route": route, "status": status, "milliseconds": milliseconds, "event": "request"}
-        _REQUESTS.write({**line, "logger": _REQUESTS.name, "level": "info", "timestamp": now, **_request.get()})
+        _REQUESTS.write({**line, "logger": _REQUESTS.name, "level": "info", "timestamp": _now(), **_request.get()})
+
+
+def _now() -> str:
+    """As the processors write the time of all other lines."""
+    return datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 @lru_cache(maxsize=512)
@@ -120,7 +127,7 @@ class _Handler(logging.StreamHandler[TextIO]):
             line = render(None, "", line)
         with self.lock or nullcontext():
             self.stream.write(f"{line}\n")
-            self.flush()
+            self.stream.flush()
 
 
 class _Sink:
@@ -230,17 +237,17 @@ def _exception_as_text(_: WrappedLogger, __: str, event: EventDict) -> EventDict
     return event
 
 
-def _to_json(event: EventDict, **_: Any) -> str:
+def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
+    event["message"] = event.pop("event")
+    return _to_json(event)
+
+
+def _to_json(event: EventDict) -> str:
     return orjson.dumps(event, default=lambda value: mask(str(value)), option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def _renderers(*, as_json: bool) -> list[Processor]:
-    last: list[Processor]
-    if as_json:
-        last = [structlog.processors.EventRenamer("message"), structlog.processors.JSONRenderer(serializer=_to_json)]
-    else:
-        last = [_exception_as_text, structlog.dev.ConsoleRenderer()]
-    return last
+    return [_as_json] if as_json else [_exception_as_text, structlog.dev.ConsoleRenderer()]
 
 
 def _uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -5,7 +5,7 @@ once the change is committed. A handler runs again when a process dies between d
 away at that moment; so it must be idempotent. Rows hold ids and enums, never what describes a person.
 
 A row is claimed by moving its ``due`` on by a lease, so a claim needs no clean-up: whoever dies lets it run out. What fails
-comes back after a growing, random pause; what still fails a day after it was put is kept, dead, for a person to look at.
+comes back after a growing, random pause; what still fails a day after it was wanted is kept, dead, for a person to look at.
 """
 
 import asyncio
@@ -49,7 +49,7 @@ outbox = global_table(
     Column("topic", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
-    Column("put_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("wanted_at", DateTime(timezone=True), nullable=False),
     Column("due", DateTime(timezone=True), nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("last_error", Text),
@@ -59,26 +59,29 @@ outbox = global_table(
     reason="claimed by workers across facilities; holds ids and enums only",
 )
 
+# The day in which it may fail counts from when the work is wanted, which may be weeks after it was put.
 _PUT = """
-INSERT INTO outbox (facility_id, topic, key, payload, due)
-VALUES (%(facility_id)s, %(topic)s, %(key)s, %(payload)s, coalesce(%(run_after)s, now()))
+INSERT INTO outbox (facility_id, topic, key, payload, wanted_at, due)
+VALUES (%(facility_id)s, %(topic)s, %(key)s, %(payload)s, coalesce(%(run_after)s, now()), coalesce(%(run_after)s, now()))
 ON CONFLICT (facility_id, topic, key) DO NOTHING
 """
-# The database's clock decides what is due: it is one, where the processes' may differ.
+# The database's clock decides what is due: it is one, where the processes' may differ. Picked once: a limit that is looked
+# at anew for each row of a join would claim everything.
 _CLAIM = """
-UPDATE outbox SET due = clock_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1
-WHERE id IN (
+WITH picked AS MATERIALIZED (
     SELECT id FROM outbox WHERE dead_at IS NULL AND due <= clock_timestamp() AND topic = ANY(%(topics)s)
     ORDER BY due, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id, facility_id, topic, payload, attempts
+UPDATE outbox o SET due = clock_timestamp() + make_interval(secs => %(lease)s), attempts = attempts + 1
+FROM picked WHERE o.id = picked.id
+RETURNING o.id, o.facility_id, o.topic, o.payload, o.attempts
 """
 _DONE = "DELETE FROM outbox WHERE id = %(id)s"
 # ``attempts`` tells whose claim it is: one whose lease ran out and who was followed by another changes nothing.
 _FAIL = """
 UPDATE outbox SET last_error = %(error)s,
     due = clock_timestamp() + make_interval(secs => least(2 ^ least(attempts, 20), 3600) * (0.5 + random() / 2)),
-    dead_at = CASE WHEN clock_timestamp() > put_at + make_interval(hours => %(deadline)s) THEN clock_timestamp() END
+    dead_at = CASE WHEN clock_timestamp() > wanted_at + make_interval(hours => %(deadline)s) THEN clock_timestamp() END
 WHERE id = %(id)s AND attempts = %(attempts)s
 RETURNING dead_at IS NOT NULL AS dead
 """

@@ -49,7 +49,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"(?<=://)[^/\s@]+(?=@)", REDACTED),
-        (r"(?<=/t/)[^\s/?#\"']+", REDACTED),
+        (r"(?<=/[at]/)[^\s/?#\"']+", REDACTED),
         (r"\?[^\s\"'?=]*=[^\s\"']*", f"?{REDACTED}"),
         (r"(?<![a-z])(bearer|basic)\s+[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
         (r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?", REDACTED),
@@ -65,7 +65,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 # Most texts have nothing of what the patterns begin with, and are not searched for each.
-_SUSPICIOUS = re.compile(r"[@=?:]|/t/|bearer|basic|eyJ|contains", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"[@=?:]|/[at]/|bearer|basic|eyJ|contains", re.IGNORECASE)
 # Digits are looked for outside of what is known to be an id or a time.
 _DIGITS = re.compile(
     r"(?P<kept>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{32}\b"

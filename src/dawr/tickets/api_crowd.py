@@ -88,9 +88,7 @@ async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Ke
     persons = [one.personal.person or b"" for one in arrivals]
     doors = await store_crowd.doors(tx, here.facility, sorted({one.body.clinic for one in asked}), persons)
     answers: list[Answer] = [_refused(one, doors) for one in asked]
-    places = {
-        clinic_id: [n for n, one in enumerate(asked) if _comes_to(one, clinic_id, answers[n])] for clinic_id in doors
-    }
+    places = _places(asked, answers, doors)
     crowds = [(door, [arrivals[n] for n in places[clinic_id]]) for clinic_id, door in doors.items()]
     for (door, _), found in zip(crowds, await enter_crowds(tx, here.facility, crowds), strict=True):
         made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
@@ -100,8 +98,13 @@ async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Ke
     return answers
 
 
-def _comes_to(one: Asking, clinic_id: str, refusal: Answer) -> bool:
-    return one.body.clinic == clinic_id and refusal is None
+def _places(asked: Sequence[Asking], refusals: Sequence[Answer], doors: Mapping[str, Door]) -> dict[str, list[int]]:
+    """For each door, who of the crowd comes to it and is not refused, by their place in the crowd."""
+    found: dict[str, list[int]] = {clinic_id: [] for clinic_id in doors}
+    for place, (one, refusal) in enumerate(zip(asked, refusals, strict=True)):
+        if refusal is None:
+            found[one.body.clinic].append(place)
+    return found
 
 
 def _refused(one: Asking, doors: Mapping[str, Door]) -> Problem | None:

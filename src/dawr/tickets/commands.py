@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right, Role
@@ -18,13 +18,15 @@ from dawr.tickets.store import Loaded, Personal
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """Who asks for a ticket. ``personal`` is sealed before it comes here, under the ticket's future ``id``."""
+    """Who asks for a ticket. ``personal`` is sealed before it comes here, under the ticket's future ``id``. ``not_before``
+    is the start of the appointment for which somebody came in time: they stand as if they had joined then."""
 
     id: UUID
     doctor: str | None
     priority: Priority
     language: str | None
     personal: Personal
+    not_before: datetime | None = None
 
 
 async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, arrival: Arrival) -> tuple[Ticket, bool]:
@@ -54,6 +56,8 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
         number=number,
     )
     ticket = fresh_ticket(arrival, clinic, queue, number=number, order=order, tx=tx)
+    if arrival.not_before:
+        ticket = rules.expected(ticket, arrival.not_before)
     change = Change(ENTERED, None, ticket, ahead=await store.count_ahead(tx, ticket))
     _, recorded = await store.record(
         tx, actor, replace(queue, last_key=key), [change], personal={ticket.id: arrival.personal}
@@ -67,9 +71,9 @@ def _left_over(ticket: Ticket, queue: Queue) -> bool:
 
 
 def fresh_ticket(
-    arrival: Arrival, clinic: Clinic, queue: Queue, *, number: int, order: tuple[int, int], tx: WriteTx
+    arrival: Arrival, clinic: Clinic, queue: Queue, *, number: int, order: tuple[int, int], tx: WriteTx, nth: int = 0
 ) -> Ticket:
-    """The ticket that an arrival gets: waiting, with this number and place in the order."""
+    """The ticket that an arrival gets: waiting, with this number and place in the order; ``nth`` of those entered at once."""
     return Ticket(
         id=arrival.id,
         clinic=clinic.id,
@@ -86,6 +90,7 @@ def fresh_ticket(
         desk=None,
         language=arrival.language,
         entered_at=tx.now,
+        changed_version=queue.version + 1 + nth,
     )
 
 

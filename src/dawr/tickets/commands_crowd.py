@@ -1,5 +1,6 @@
 """Taking tickets for many who come together, at all clinics of a facility: one lock, one look, one write for all of them."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -60,14 +61,14 @@ def _person(arrival: Arrival) -> bytes:
 
 def _admit(tx: WriteTx, facility: Facility, door: Door, asked: Sequence[Arrival]) -> _Admitted:
     room = None if door.clinic.capacity is None else door.clinic.capacity - door.waiting
-    known = set(door.known)
+    shut, known = _why_shut(tx, facility, door.clinic), set(door.known)
     answers: list[Answer] = []
     admitted: list[Arrival] = []
     for arrival in asked:
         if _person(arrival) in known:
             answers.append(None)
             continue
-        refusal = _refusal(tx, facility, door.clinic, arrival, full=room is not None and len(admitted) >= room)
+        refusal = _refusal(door.clinic, arrival, shut, full=room is not None and len(admitted) >= room)
         answers.append(refusal)
         if refusal is None:
             known.add(_person(arrival))
@@ -75,13 +76,20 @@ def _admit(tx: WriteTx, facility: Facility, door: Door, asked: Sequence[Arrival]
     return _Admitted(door, asked, answers, admitted)
 
 
-def _refusal(tx: WriteTx, facility: Facility, clinic: Clinic, arrival: Arrival, *, full: bool) -> Problem | None:
+def _why_shut(tx: WriteTx, facility: Facility, clinic: Clinic) -> Problem | None:
     try:
-        clinic.require_doctor(arrival.doctor)
         require_open(tx, facility, clinic)
     except Problem as problem:
         return problem
-    return QueueFull() if full else None
+    return None
+
+
+def _refusal(clinic: Clinic, arrival: Arrival, shut: Problem | None, *, full: bool) -> Problem | None:
+    try:
+        clinic.require_doctor(arrival.doctor)
+    except Problem as problem:
+        return problem
+    return shut or (QueueFull() if full else None)
 
 
 def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
@@ -89,14 +97,19 @@ def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
     door, queue = admitted.door, admitted.door.queue
     key, number = rules.joining_key(queue, tx.now), door.last + 1
     tickets = [
-        fresh_ticket(one, door.clinic, queue, number=number + n, order=(1, key + n * rules.STEP), tx=tx)
+        fresh_ticket(one, door.clinic, queue, number=number + n, order=(1, key + n * rules.STEP), tx=tx, nth=n)
         for n, one in enumerate(admitted.arrivals)
     ]
-    changes = [Change(ENTERED, None, one, ahead=door.ahead + n) for n, one in enumerate(tickets)]
+    changes = [Change(ENTERED, None, one, ahead=_ahead(door, n, one)) for n, one in enumerate(tickets)]
     return store.plan(STRANGER, replace(queue, last_key=tickets[-1].order_key), changes, now=tx.now)
 
 
+def _ahead(door: Door, nth: int, ticket: Ticket) -> int:
+    """How many wait before the ``nth`` of the crowd: an appointment may begin while the crowd's keys are given out."""
+    return door.ahead + nth + bisect_right(door.later, ticket.order_key)
+
+
 def _answers(told: _Admitted, tickets: Sequence[Ticket]) -> list[Answer]:
-    day, ahead = told.door.queue.service_day, told.door.ahead
-    issued = {ticket.id: Entered(ticket, day, ahead + n) for n, ticket in enumerate(tickets)}
+    door, day = told.door, told.door.queue.service_day
+    issued = {ticket.id: Entered(ticket, day, _ahead(door, n, ticket)) for n, ticket in enumerate(tickets)}
     return [issued.get(one.id, answer) for one, answer in zip(told.asked, told.answers, strict=True)]

@@ -8,18 +8,20 @@ from dawr.tickets import store
 from dawr.tickets.queries import TicketView
 from dawr.tickets.store import Personal
 
+_DEVICE = "ticket.device"
+
 
 def device_index(here: Context) -> bytes:
     """Which browser asked, without keeping its cookie."""
-    return here.services.keyring.blind(here.device, facility=str(here.facility.id), where="ticket.device")
+    return here.services.keyring.blind(here.device, facility=str(here.facility.id), where=_DEVICE)
 
 
 def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, phone: str | None) -> Personal:
     """Seals a person's data to the ticket it will belong to."""
-    facility = str(here.facility.id)
+    facility, blind = str(here.facility.id), here.services.keyring.blind
     return Personal(
-        person=here.services.keyring.blind(user, facility=facility, where="ticket.person"),
-        device=device_index(here),
+        person=blind(user, facility=facility, where="ticket.person"),
+        device=blind(here.device, facility=facility, where=_DEVICE),
         name_sealed=_sealed(here, name, ticket_id, "name"),
         phone_sealed=_sealed(here, phone, ticket_id, "phone"),
     )

@@ -2,7 +2,8 @@
 
 Order: ``(rank, order_key, id)``, smallest first. ``rank`` is 0 for emergencies and 1 for all others; ``order_key`` is fixed when
 a person joins: nanoseconds of the instant of joining, minus the credit of their priority. Waiting long therefore beats having
-a class, and nobody's key changes because somebody else came.
+a class, and nobody's key changes because somebody else came. Who has an appointment stands where somebody would who joined
+at its start, so their key alone may lie in the future: whoever joins before that moment goes before them.
 """
 
 from collections.abc import Sequence
@@ -60,6 +61,7 @@ class Placed(StrEnum):
     LATE = "late"
     FRONT = "front"
     BY_ARRIVAL = "by_arrival"
+    APPOINTMENT = "appointment"
 
 
 class TicketNotFound(NotFound):
@@ -238,6 +240,8 @@ def order_for(priority: Priority, *, key: int, credit: timedelta, day_start: dat
 
 def place_near_front(front: Sequence[tuple[int, int]], *, key: int) -> tuple[int, int]:
     """``(rank, order_key)`` behind at most two of those who wait. ``front``: the first three orders; ``key``: a fresh key."""
+    # Behind whoever came early to an appointment, everybody who joins until it begins would go before them.
+    front = [one for one in front if one < (1, key)]
     if len(front) < BEHIND_AT_MOST + 1:
         return max([(1, key), *((rank, order + STEP) for rank, order in front[-1:])])
     for before, after in ((front[1], front[2]), (front[0], front[1])):
@@ -273,6 +277,14 @@ def step(ticket: Ticket, verb: Verb, *, now: datetime, today: date, desk: str | 
             return replace(changed, desk=None, started_at=None)
         case _:
             return replace(changed, ended_at=now, ended_day=today)
+
+
+def expected(ticket: Ticket, at: datetime) -> Ticket:
+    """The ticket of somebody whose appointment begins ``at`` an instant and who came in time: they stand as if they had joined
+    at it, whether it is over or still to come. A priority that would stand earlier does, and an emergency always."""
+    if ticket.rank == 0 or (ticket.priority is Priority.PRIORITY and ticket.order_key <= nanoseconds(at)):
+        return ticket
+    return replace(ticket, order_key=nanoseconds(at), placed=Placed.APPOINTMENT)
 
 
 def reordered(ticket: Ticket, order: tuple[int, int], placed: Placed) -> Ticket:

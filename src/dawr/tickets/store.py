@@ -1,8 +1,9 @@
 """Tables and writes of the queue. ``load_for`` finds a ticket, asks for the right and locks its queue; there is no other way
 to get one that may be changed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from psycopg.errors import UniqueViolation
 from dawr.accounts.rules import SYSTEM, Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
-from dawr.platform import events, numbers
+from dawr.platform import events, listeners, numbers
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.errors import Forbidden
 from dawr.tickets.events import SERVICE_DAY_TURNED, Change
@@ -110,6 +111,9 @@ class Personal:
     phone_sealed: bytes | None = None
 
 
+_NOBODY = Personal()
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A ticket that may be changed: authorised, its queue locked."""
@@ -198,14 +202,19 @@ def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetim
     """Changes of one queue's tickets, with the queue's next versions."""
     tickets: list[Ticket] = []
     recorded: list[events.Recorded] = []
+    stream, label = locked.stream, actor.label
     for version, change in enumerate(changes, locked.version + 1):
-        moved = change.before is None or change.before.status is not change.after.status
-        tickets.append(replace(change.after, changed_version=version) if moved else change.after)
+        tickets.append(_changed_with(version, change))
         data = change.data(locked.service_day)
-        recorded.append(
-            events.Recorded(locked.stream, version, str(change.after.id), change.type, data, actor.label, now)
-        )
+        recorded.append(events.Recorded(stream, version, data["ticket"], change.type, data, label, now))
     return Plan(replace(locked, version=locked.version + len(changes)), changes, tickets, recorded)
+
+
+def _changed_with(version: int, change: Change) -> Ticket:
+    """The ticket as it will be. One that moves says with which version; a fresh one may say so already."""
+    after = change.after
+    moved = change.before is None or change.before.status is not after.status
+    return replace(after, changed_version=version) if moved and after.changed_version != version else after
 
 
 async def record(
@@ -226,14 +235,33 @@ async def record(
 
 
 async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
-    """Writes the plans of several queues, all locked, in one trip."""
+    """Writes the plans of several queues, all locked, in one trip, and tells of each change with its event."""
+    with one_open_ticket_each():
+        async with tx.one_trip():
+            await send(tx, plans, personal=personal)
+    await tell(tx, plans)
+
+
+async def send(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
+    """The statements of ``write``, for a trip of the caller's. To be followed by ``tell``."""
     changes = [change for one in plans for change in one.changes]
     tickets = [ticket for one in plans for ticket in one.tickets]
+    await _save_tickets(tx, changes, tickets, personal)
+    await _save_queues(tx, [one.queue for one in plans])
+    await events.append(tx, [event for one in plans for event in one.events])
+
+
+async def tell(tx: WriteTx, plans: Sequence[Plan]) -> None:
+    """Tells whoever listens of each change with its event."""
+    steps = [step for one in plans for step in zip(one.changes, one.events, strict=True)]
+    await listeners.tell(tx, "ticket", steps)
+
+
+@contextmanager
+def one_open_ticket_each() -> Iterator[None]:
+    """``AlreadyInQueue`` where the store refuses a person's second open ticket in a clinic."""
     try:
-        async with tx.one_trip():
-            await _save_tickets(tx, changes, tickets, personal)
-            await _save_queues(tx, [one.queue for one in plans])
-            await events.append(tx, [event for one in plans for event in one.events])
+        yield
     except UniqueViolation as error:
         if error.diag.constraint_name == "ticket_person_key":
             raise AlreadyInQueue from error
@@ -246,13 +274,13 @@ async def _save_tickets(
     entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
     changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
     if entering:
-        await tx.insert_rows(_INSERT, [_row(one) | _row(personal.get(one.id, Personal())) for one in entering])
+        await tx.insert_rows(_INSERT, [_row(one) | _row(personal.get(one.id, _NOBODY)) for one in entering])
     if changed:
-        await tx.execute_many(_UPDATE, [asdict(one) for one in changed])
+        await tx.execute_many(_UPDATE, [_row(one) for one in changed])
 
 
 def _row(one: Ticket | Personal | Queue) -> dict[str, object]:
-    # ``asdict`` copies every value, which is most of what a ticket in a crowd would cost.
+    # ``asdict`` copies every value, which is most of what a ticket would cost.
     return {name: getattr(one, name) for name in one.__slots__}
 
 
@@ -264,7 +292,7 @@ async def _save_queues(tx: WriteTx, changed: Sequence[Queue]) -> None:
 
 
 async def _save_queue(tx: WriteTx, changed: Queue) -> None:
-    await tx.execute(_SAVE_QUEUE, **asdict(changed))
+    await tx.execute(_SAVE_QUEUE, **_row(changed))
 
 
 async def next_number(tx: WriteTx, locked: Queue) -> int:

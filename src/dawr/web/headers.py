@@ -48,7 +48,7 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message = {**message, "headers": complete(message.get("headers", ()), scope.get("scheme", "http"))}
+                message["headers"] = complete(message.get("headers", ()), scope.get("scheme", "http"))
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -62,4 +62,4 @@ def complete(headers: list[tuple[bytes, bytes]], scheme: str) -> list[tuple[byte
         wanted += PAGES
     if scheme == "https":
         wanted += HTTPS_ONLY
-    return [*headers, *(header for header in wanted if header[0] not in present)]
+    return [*headers, *[header for header in wanted if header[0] not in present]]

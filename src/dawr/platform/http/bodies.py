@@ -14,11 +14,13 @@ def _without_control_characters(value: Any) -> Any:
     inside = [value]
     while inside:
         one = inside.pop()
-        if isinstance(one, str) and FORBIDDEN.search(one):
-            raise ValueError("control characters are not allowed")
-        if isinstance(one, dict):
-            inside += [*one.keys(), *one.values()]
-        if isinstance(one, list):
+        if isinstance(one, str):
+            if FORBIDDEN.search(one):
+                raise ValueError("control characters are not allowed")
+        elif isinstance(one, dict):
+            inside += one
+            inside += one.values()
+        elif isinstance(one, list):
             inside += one
     return value
 

@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 from dawr.platform.errors import Invalid, Problem, TooLarge, TooSlow
 from dawr.platform.http.bodies import FORBIDDEN
 from dawr.platform.http.problems import language_of, response_of
-from dawr.platform.logging import log_request, request_context
+from dawr.platform.logging import RequestContext, log_request
 from dawr.platform.metrics import Metrics
 
 Scope = MutableMapping[str, Any]
@@ -62,7 +62,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = (header(scope, b"x-request-id") or b"").decode("latin-1")
+        headers = headers_of(scope)
+        given = headers.get(b"x-request-id", b"").decode("latin-1")
         # 32 hexadecimal digits: a shorter id may hold what the log takes for a phone number.
         request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
         status, answered = 0, 0.0
@@ -76,7 +77,7 @@ class RequestLog:
             await send(message)
 
         started = time.perf_counter()
-        with request_context(request_id=request_id, user_agent=(header(scope, b"user-agent") or b"").decode("latin-1")):
+        with RequestContext(request_id=request_id, user_agent=headers.get(b"user-agent", b"").decode("latin-1")):
             try:
                 await self.app(scope, receive, noting)
             except Exception:
@@ -135,25 +136,48 @@ class PlainRequests:
 
     async def _read(self, scope: Scope, receive: Receive) -> Receive:
         """Raises ``TooLarge``, ``TimeoutError`` for a body that does not come, ``ConnectionAbortedError`` if its sender went."""
-        if int(header(scope, b"content-length") or 0) > MAX_BODY:
+        headers = headers_of(scope)
+        if int(headers.get(b"content-length") or 0) > MAX_BODY:
             raise TooLarge
-        body = b""
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ConnectionAbortedError
-                body += message.get("body", b"")
-                if len(body) > MAX_BODY:
-                    raise TooLarge
-                if not message.get("more_body", False):
-                    break
-        if "/api/" in scope["path"] and (header(scope, b"content-type") or _FORM).startswith(_FORM):
+        scope["dawr.body"] = body = await _body(receive)
+        if "/api/" in scope["path"] and (headers.get(b"content-type") or _FORM).startswith(_FORM):
             kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
             scope["headers"] = [*kept, (b"content-type", b"application/json")]
-            headers_of(scope)[b"content-type"] = b"application/json"
-        scope["dawr.body"] = body
+            headers[b"content-type"] = b"application/json"
         return _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
+
+
+async def _body(receive: Receive) -> bytes:
+    first = _at_once(receive())
+    body, whole = _grown(b"", first) if first else (b"", False)
+    if not whole:
+        async with asyncio.timeout(BODY_SECONDS):
+            while not whole:
+                body, whole = _grown(body, await receive())
+    return body
+
+
+def _at_once(coming: Awaitable[Message]) -> Message | None:
+    """What is there already, as most bodies are: a timer would cost more than to read one. ``None`` where there is something to
+    wait for; nothing of that is taken."""
+    steps = coming.__await__()
+    try:
+        next(steps)
+    except StopIteration as arrived:
+        message: Message = arrived.value
+        return message
+    steps.close()
+    return None
+
+
+def _grown(body: bytes, message: Message) -> tuple[bytes, bool]:
+    """The body with what a message brings, and whether that is all of it."""
+    if message["type"] == "http.disconnect":
+        raise ConnectionAbortedError
+    body += message.get("body", b"")
+    if len(body) > MAX_BODY:
+        raise TooLarge
+    return body, not message.get("more_body", False)
 
 
 def _replayed(first: Message, receive: Receive) -> Receive:

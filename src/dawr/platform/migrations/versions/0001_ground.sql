@@ -2,6 +2,43 @@ CREATE SCHEMA directory;
 
 GRANT USAGE ON SCHEMA directory TO dawr_app;
 
+CREATE TABLE appointment_rules (
+	facility_id UUID NOT NULL, 
+	late_minutes INTEGER NOT NULL, 
+	no_show_minutes INTEGER NOT NULL, 
+	offer_minutes INTEGER NOT NULL, 
+	reminders INTEGER[] NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT appointment_rules_pkey PRIMARY KEY (facility_id), 
+	CONSTRAINT appointment_rules_lateness_check CHECK (late_minutes BETWEEN 0 AND 240 AND no_show_minutes BETWEEN 5 AND 1440), 
+	CONSTRAINT appointment_rules_offers_check CHECK (offer_minutes BETWEEN 5 AND 2880)
+);
+
+ALTER TABLE appointment_rules ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE appointment_rules FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON appointment_rules USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON appointment_rules TO dawr_app;
+
+CREATE TABLE channel_settings (
+	facility_id UUID NOT NULL, 
+	channel TEXT NOT NULL, 
+	settings_sealed BYTEA, 
+	version INTEGER NOT NULL, 
+	changed_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT channel_settings_pkey PRIMARY KEY (facility_id, channel)
+);
+
+ALTER TABLE channel_settings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE channel_settings FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON channel_settings USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON channel_settings TO dawr_app;
+
 CREATE TABLE counter (
 	facility_id UUID NOT NULL, 
 	kind TEXT NOT NULL, 
@@ -22,6 +59,62 @@ ALTER TABLE counter FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON counter USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE ON counter TO dawr_app;
+
+CREATE TABLE delivery (
+	facility_id UUID NOT NULL, 
+	delivery UUID NOT NULL, 
+	fact TEXT NOT NULL, 
+	channel TEXT NOT NULL, 
+	recipient BYTEA NOT NULL, 
+	to_sealed BYTEA, 
+	moment TEXT NOT NULL, 
+	template TEXT NOT NULL, 
+	language TEXT NOT NULL, 
+	ticket UUID, 
+	patient UUID, 
+	visit UUID, 
+	appointment UUID, 
+	numbers JSONB NOT NULL, 
+	rank SMALLINT NOT NULL, 
+	status TEXT NOT NULL, 
+	reason TEXT, 
+	detail TEXT, 
+	attempts INTEGER DEFAULT 0 NOT NULL, 
+	unknown INTEGER DEFAULT 0 NOT NULL, 
+	provider_id TEXT, 
+	due TIMESTAMP WITH TIME ZONE NOT NULL, 
+	deadline TIMESTAMP WITH TIME ZONE NOT NULL, 
+	leased_until TIMESTAMP WITH TIME ZONE, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	tried_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT delivery_pkey PRIMARY KEY (facility_id, delivery), 
+	CONSTRAINT delivery_facility_id_fact_channel_recipient_key UNIQUE (facility_id, fact, channel, recipient), 
+	CONSTRAINT delivery_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created')), 
+	CONSTRAINT delivery_status_check CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'failed', 'expired', 'suppressed')), 
+	CONSTRAINT delivery_leased_check CHECK ((status = 'sending') = (leased_until IS NOT NULL)), 
+	CONSTRAINT delivery_ended_check CHECK ((status IN ('pending', 'sending')) = (ended_at IS NULL))
+);
+
+CREATE INDEX delivery_due_idx ON delivery (facility_id, channel, rank, due, delivery) WHERE status = 'pending';
+
+CREATE INDEX delivery_leased_idx ON delivery (facility_id, leased_until) WHERE status = 'sending';
+
+CREATE INDEX delivery_patient_idx ON delivery (facility_id, patient) WHERE patient IS NOT NULL;
+
+CREATE INDEX delivery_status_idx ON delivery (facility_id, status, delivery);
+
+CREATE INDEX delivery_ticket_idx ON delivery (facility_id, ticket) WHERE ticket IS NOT NULL;
+
+ALTER TABLE delivery SET (fillfactor = 80);
+
+ALTER TABLE delivery ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE delivery FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON delivery USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON delivery TO dawr_app;
 
 CREATE TABLE directory.account (
 	account_id UUID NOT NULL, 
@@ -69,6 +162,8 @@ CREATE TABLE event (
 
 CREATE INDEX event_entity_idx ON event (facility_id, entity, id);
 
+CREATE INDEX event_tail_idx ON event (facility_id, xact, id);
+
 ALTER TABLE event ENABLE ROW LEVEL SECURITY;
 
 ALTER TABLE event FORCE ROW LEVEL SECURITY;
@@ -100,6 +195,44 @@ ALTER TABLE facility FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON facility USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON facility TO dawr_app;
+
+CREATE TABLE follower (
+	facility_id UUID NOT NULL, 
+	follower TEXT NOT NULL, 
+	enabled BOOLEAN DEFAULT true NOT NULL, 
+	xact TEXT NOT NULL, 
+	id BIGINT NOT NULL, 
+	attempts INTEGER DEFAULT 0 NOT NULL, 
+	due TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	CONSTRAINT follower_pkey PRIMARY KEY (facility_id, follower)
+);
+
+ALTER TABLE follower ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE follower FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON follower USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON follower TO dawr_app;
+
+CREATE TABLE follower_failure (
+	facility_id UUID NOT NULL, 
+	follower TEXT NOT NULL, 
+	no BIGINT GENERATED ALWAYS AS IDENTITY, 
+	happening TEXT NOT NULL, 
+	type TEXT NOT NULL, 
+	error TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT follower_failure_pkey PRIMARY KEY (facility_id, follower, no)
+);
+
+ALTER TABLE follower_failure ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE follower_failure FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON follower_failure USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON follower_failure TO dawr_app;
 
 CREATE TABLE idempotency_claim (
 	facility_id UUID NOT NULL, 
@@ -150,13 +283,86 @@ CREATE TABLE log_epoch (
 
 GRANT SELECT ON log_epoch TO dawr_app;
 
+CREATE TABLE notice (
+	facility_id UUID NOT NULL, 
+	notice UUID NOT NULL, 
+	fact TEXT NOT NULL, 
+	moment TEXT NOT NULL, 
+	roles TEXT[] NOT NULL, 
+	clinics TEXT[] NOT NULL, 
+	visit UUID, 
+	ticket UUID, 
+	appointment UUID, 
+	numbers JSONB NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT notice_pkey PRIMARY KEY (facility_id, notice), 
+	CONSTRAINT notice_facility_id_fact_key UNIQUE (facility_id, fact), 
+	CONSTRAINT notice_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created'))
+);
+
+ALTER TABLE notice ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notice USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON notice TO dawr_app;
+
+CREATE TABLE notice_seen (
+	facility_id UUID NOT NULL, 
+	account UUID NOT NULL, 
+	up_to UUID NOT NULL, 
+	CONSTRAINT notice_seen_pkey PRIMARY KEY (facility_id, account)
+);
+
+ALTER TABLE notice_seen ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_seen FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notice_seen USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON notice_seen TO dawr_app;
+
+CREATE TABLE notification_cursor (
+	facility_id UUID NOT NULL, 
+	stream TEXT NOT NULL, 
+	version BIGINT NOT NULL, 
+	CONSTRAINT notification_cursor_pkey PRIMARY KEY (facility_id, stream)
+);
+
+ALTER TABLE notification_cursor SET (fillfactor = 50);
+
+ALTER TABLE notification_cursor ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notification_cursor FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notification_cursor USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON notification_cursor TO dawr_app;
+
+CREATE TABLE notification_settings (
+	facility_id UUID NOT NULL, 
+	quiet_begins TIME WITHOUT TIME ZONE NOT NULL, 
+	quiet_ends TIME WITHOUT TIME ZONE NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT notification_settings_pkey PRIMARY KEY (facility_id)
+);
+
+ALTER TABLE notification_settings ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notification_settings FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notification_settings USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON notification_settings TO dawr_app;
+
 CREATE TABLE outbox (
 	id BIGINT GENERATED ALWAYS AS IDENTITY, 
 	facility_id UUID NOT NULL, 
 	topic TEXT NOT NULL, 
 	key TEXT NOT NULL, 
 	payload JSONB NOT NULL, 
-	put_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	wanted_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	due TIMESTAMP WITH TIME ZONE NOT NULL, 
 	attempts INTEGER DEFAULT 0 NOT NULL, 
 	last_error TEXT, 
@@ -169,6 +375,69 @@ CREATE INDEX outbox_due_idx ON outbox (due, id) WHERE dead_at IS NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON outbox TO dawr_app;
 
+CREATE TABLE patient (
+	facility_id UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	version INTEGER NOT NULL, 
+	status TEXT DEFAULT 'active' NOT NULL, 
+	survivor UUID NOT NULL, 
+	merged_into UUID, 
+	erased_at TIMESTAMP WITH TIME ZONE, 
+	erased_why BYTEA, 
+	names_sealed BYTEA, 
+	birth_sealed BYTEA, 
+	gender_sealed BYTEA, 
+	phones_sealed BYTEA, 
+	national_id_sealed BYTEA, 
+	record_number_sealed BYTEA, 
+	language_sealed BYTEA, 
+	email_sealed BYTEA, 
+	preferences_sealed BYTEA, 
+	CONSTRAINT patient_pkey PRIMARY KEY (facility_id, patient), 
+	CONSTRAINT patient_facility_id_survivor_fkey FOREIGN KEY(facility_id, survivor) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT patient_facility_id_merged_into_fkey FOREIGN KEY(facility_id, merged_into) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT patient_status_check CHECK (status IN ('active', 'merged', 'erased')), 
+	CONSTRAINT patient_active_check CHECK (status <> 'active' OR (survivor = patient AND merged_into IS NULL)), 
+	CONSTRAINT patient_merged_check CHECK (status <> 'merged' OR (survivor <> patient AND merged_into IS NOT NULL)), 
+	CONSTRAINT patient_erased_check CHECK ((status = 'erased') = (erased_at IS NOT NULL))
+);
+
+CREATE INDEX patient_merged_idx ON patient (facility_id, merged_into) WHERE merged_into IS NOT NULL;
+
+CREATE INDEX patient_survivor_idx ON patient (facility_id, survivor);
+
+ALTER TABLE patient ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE patient FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON patient USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON patient TO dawr_app;
+
+CREATE TABLE push_subscription (
+	facility_id UUID NOT NULL, 
+	subscription UUID NOT NULL, 
+	endpoint BYTEA NOT NULL, 
+	subscription_sealed BYTEA NOT NULL, 
+	ticket UUID NOT NULL, 
+	gone BOOLEAN DEFAULT false NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT push_subscription_pkey PRIMARY KEY (facility_id, subscription), 
+	CONSTRAINT push_subscription_facility_id_ticket_endpoint_key UNIQUE (facility_id, ticket, endpoint), 
+	CONSTRAINT push_subscription_endpoint_check CHECK (octet_length(endpoint) = 16)
+);
+
+CREATE INDEX push_subscription_created_idx ON push_subscription (facility_id, created_at);
+
+ALTER TABLE push_subscription ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE push_subscription FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON push_subscription USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON push_subscription TO dawr_app;
+
 CREATE UNLOGGED TABLE rate_limit (
 	key BYTEA NOT NULL, 
 	tat TIMESTAMP WITH TIME ZONE NOT NULL, 
@@ -176,6 +445,26 @@ CREATE UNLOGGED TABLE rate_limit (
 );
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON rate_limit TO dawr_app;
+
+CREATE TABLE webhook (
+	facility_id UUID NOT NULL, 
+	webhook UUID NOT NULL, 
+	url_sealed BYTEA NOT NULL, 
+	secret_sealed BYTEA NOT NULL, 
+	earlier_sealed BYTEA, 
+	earlier_until TIMESTAMP WITH TIME ZONE, 
+	types TEXT[] NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT webhook_pkey PRIMARY KEY (facility_id, webhook)
+);
+
+ALTER TABLE webhook ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE webhook FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON webhook USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhook TO dawr_app;
 
 CREATE TABLE department (
 	facility_id UUID NOT NULL, 
@@ -247,6 +536,146 @@ CREATE POLICY facility ON doctor USING (facility_id = nullif(current_setting('da
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON doctor TO dawr_app;
 
+CREATE TABLE notice_read (
+	facility_id UUID NOT NULL, 
+	account UUID NOT NULL, 
+	notice UUID NOT NULL, 
+	CONSTRAINT notice_read_pkey PRIMARY KEY (facility_id, account, notice), 
+	CONSTRAINT notice_read_facility_id_notice_fkey FOREIGN KEY(facility_id, notice) REFERENCES notice (facility_id, notice) ON DELETE CASCADE
+);
+
+CREATE INDEX notice_read_notice_idx ON notice_read (facility_id, notice);
+
+ALTER TABLE notice_read ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notice_read FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notice_read USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON notice_read TO dawr_app;
+
+CREATE TABLE notification_rule (
+	facility_id UUID NOT NULL, 
+	moment TEXT NOT NULL, 
+	audience TEXT NOT NULL, 
+	channel TEXT NOT NULL, 
+	enabled BOOLEAN NOT NULL, 
+	quiet BOOLEAN NOT NULL, 
+	template TEXT NOT NULL, 
+	ahead INTEGER, 
+	minutes INTEGER, 
+	place SMALLINT NOT NULL, 
+	CONSTRAINT notification_rule_pkey PRIMARY KEY (facility_id, moment, audience, channel), 
+	CONSTRAINT notification_rule_facility_id_fkey FOREIGN KEY(facility_id) REFERENCES notification_settings (facility_id), 
+	CONSTRAINT notification_rule_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created')), 
+	CONSTRAINT notification_rule_audience_check CHECK (audience IN ('patient', 'doctor', 'reception', 'administrator'))
+);
+
+ALTER TABLE notification_rule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE notification_rule FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON notification_rule USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON notification_rule TO dawr_app;
+
+CREATE TABLE patient_access (
+	facility_id UUID NOT NULL, 
+	access UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	actor TEXT NOT NULL, 
+	purpose TEXT NOT NULL, 
+	break_glass BOOLEAN NOT NULL, 
+	reason_sealed BYTEA, 
+	CONSTRAINT patient_access_pkey PRIMARY KEY (facility_id, access), 
+	CONSTRAINT patient_access_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT patient_access_reason_check CHECK (NOT break_glass OR reason_sealed IS NOT NULL)
+);
+
+CREATE INDEX patient_access_patient_idx ON patient_access (facility_id, patient, access);
+
+ALTER TABLE patient_access ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE patient_access FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON patient_access USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT ON patient_access TO dawr_app;
+
+CREATE TABLE patient_index (
+	facility_id UUID NOT NULL, 
+	kind TEXT NOT NULL, 
+	token BYTEA NOT NULL, 
+	patient UUID NOT NULL, 
+	CONSTRAINT patient_index_pkey PRIMARY KEY (facility_id, kind, token, patient), 
+	CONSTRAINT patient_index_kind_check CHECK (kind IN ('phone', 'number', 'name', 'person')), 
+	CONSTRAINT patient_index_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient)
+);
+
+CREATE INDEX patient_index_patient_idx ON patient_index (facility_id, patient);
+
+ALTER TABLE patient_index ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE patient_index FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON patient_index USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON patient_index TO dawr_app;
+
+CREATE TABLE patient_key (
+	facility_id UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	wrapped BYTEA NOT NULL, 
+	CONSTRAINT patient_key_pkey PRIMARY KEY (facility_id, patient), 
+	CONSTRAINT patient_key_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient)
+);
+
+ALTER TABLE patient_key ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE patient_key FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON patient_key USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON patient_key TO dawr_app;
+
+CREATE TABLE visit (
+	facility_id UUID NOT NULL, 
+	visit UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	service_day DATE NOT NULL, 
+	number INTEGER NOT NULL, 
+	status TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	started_at TIMESTAMP WITH TIME ZONE, 
+	ended_at TIMESTAMP WITH TIME ZONE, 
+	appointment UUID, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT visit_pkey PRIMARY KEY (facility_id, visit), 
+	CONSTRAINT visit_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT visit_facility_id_service_day_number_key UNIQUE (facility_id, service_day, number), 
+	CONSTRAINT visit_counts_check CHECK (number > 0 AND version > 0), 
+	CONSTRAINT visit_status_check CHECK (status IN ('waiting', 'in_progress', 'completed', 'cancelled', 'no_show')), 
+	CONSTRAINT visit_ended_check CHECK ((status IN ('waiting', 'in_progress')) = (ended_at IS NULL)), 
+	CONSTRAINT visit_started_check CHECK (status <> 'in_progress' OR started_at IS NOT NULL)
+);
+
+CREATE INDEX visit_appointment_idx ON visit (facility_id, appointment) WHERE appointment IS NOT NULL;
+
+CREATE INDEX visit_patient_idx ON visit (facility_id, patient, visit);
+
+CREATE INDEX visit_status_idx ON visit (facility_id, service_day, status, number);
+
+ALTER TABLE visit SET (fillfactor = 85);
+
+ALTER TABLE visit ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE visit FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON visit USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON visit TO dawr_app;
+
 CREATE TABLE clinic (
 	facility_id UUID NOT NULL, 
 	clinic TEXT NOT NULL, 
@@ -288,6 +717,28 @@ CREATE POLICY facility ON clinic USING (facility_id = nullif(current_setting('da
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON clinic TO dawr_app;
 
+CREATE TABLE doctor_average (
+	facility_id UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	consultations INTEGER NOT NULL, 
+	seconds BIGINT NOT NULL, 
+	mean_seconds DOUBLE PRECISION GENERATED ALWAYS AS (seconds::float8 / nullif(consultations, 0)) STORED, 
+	CONSTRAINT doctor_average_pkey PRIMARY KEY (facility_id, doctor), 
+	CONSTRAINT doctor_average_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES doctor (facility_id, doctor), 
+	CONSTRAINT doctor_average_counts_check CHECK (consultations >= 0 AND seconds >= 0), 
+	CONSTRAINT doctor_average_nothing_check CHECK (consultations > 0 OR seconds = 0)
+);
+
+ALTER TABLE doctor_average SET (fillfactor = 50);
+
+ALTER TABLE doctor_average ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE doctor_average FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON doctor_average USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON doctor_average TO dawr_app;
+
 CREATE TABLE membership (
 	facility_id UUID NOT NULL, 
 	account_id UUID NOT NULL, 
@@ -313,6 +764,72 @@ ALTER TABLE membership FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON membership USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE ON membership TO dawr_app;
+
+CREATE TABLE schedule (
+	facility_id UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	windows JSONB DEFAULT '[]' NOT NULL, 
+	extra JSONB DEFAULT '[]' NOT NULL, 
+	version INTEGER DEFAULT 0 NOT NULL, 
+	CONSTRAINT schedule_pkey PRIMARY KEY (facility_id, doctor), 
+	CONSTRAINT schedule_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES doctor (facility_id, doctor)
+);
+
+ALTER TABLE schedule ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE schedule FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON schedule USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON schedule TO dawr_app;
+
+CREATE TABLE visit_reason (
+	facility_id UUID NOT NULL, 
+	visit UUID NOT NULL, 
+	version INTEGER NOT NULL, 
+	reason_sealed BYTEA NOT NULL, 
+	CONSTRAINT visit_reason_pkey PRIMARY KEY (facility_id, visit, version), 
+	CONSTRAINT visit_reason_facility_id_visit_fkey FOREIGN KEY(facility_id, visit) REFERENCES visit (facility_id, visit)
+);
+
+ALTER TABLE visit_reason ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE visit_reason FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON visit_reason USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT ON visit_reason TO dawr_app;
+
+CREATE TABLE appointment_waiting (
+	facility_id UUID NOT NULL, 
+	waiting UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	earliest TIMESTAMP WITH TIME ZONE, 
+	latest TIMESTAMP WITH TIME ZONE, 
+	status TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	lapses SMALLINT DEFAULT 0 NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT appointment_waiting_pkey PRIMARY KEY (facility_id, waiting), 
+	CONSTRAINT appointment_waiting_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES schedule (facility_id, doctor), 
+	CONSTRAINT appointment_waiting_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT appointment_waiting_status_check CHECK (status IN ('waiting', 'offered', 'served', 'withdrawn', 'ended'))
+);
+
+CREATE UNIQUE INDEX appointment_waiting_key ON appointment_waiting (facility_id, doctor, patient) WHERE status IN ('waiting', 'offered');
+
+CREATE INDEX appointment_waiting_latest_idx ON appointment_waiting (facility_id, latest) WHERE status = 'waiting';
+
+CREATE INDEX appointment_waiting_order_idx ON appointment_waiting (facility_id, doctor, created_at, waiting) WHERE status = 'waiting';
+
+ALTER TABLE appointment_waiting ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE appointment_waiting FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON appointment_waiting USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON appointment_waiting TO dawr_app;
 
 CREATE TABLE desk (
 	facility_id UUID NOT NULL, 
@@ -348,6 +865,30 @@ ALTER TABLE doctor_clinic FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON doctor_clinic USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON doctor_clinic TO dawr_app;
+
+CREATE TABLE leave (
+	facility_id UUID NOT NULL, 
+	leave UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	starts TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ends TIMESTAMP WITH TIME ZONE NOT NULL, 
+	reason TEXT NOT NULL, 
+	cancelled_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT leave_pkey PRIMARY KEY (facility_id, leave), 
+	CONSTRAINT leave_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES schedule (facility_id, doctor), 
+	CONSTRAINT leave_span_check CHECK (starts < ends), 
+	CONSTRAINT leave_reason_check CHECK (reason IN ('vacation', 'illness', 'training', 'other'))
+);
+
+CREATE INDEX leave_ends_idx ON leave (facility_id, doctor, ends) WHERE cancelled_at IS NULL;
+
+ALTER TABLE leave ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE leave FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON leave USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON leave TO dawr_app;
 
 CREATE TABLE membership_clinic (
 	facility_id UUID NOT NULL, 
@@ -388,6 +929,56 @@ ALTER TABLE queue FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON queue USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE ON queue TO dawr_app;
+
+CREATE TABLE appointment (
+	facility_id UUID NOT NULL, 
+	appointment UUID NOT NULL, 
+	patient UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	clinic TEXT NOT NULL, 
+	starts TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ends TIMESTAMP WITH TIME ZONE NOT NULL, 
+	capacity SMALLINT NOT NULL, 
+	seat SMALLINT NOT NULL, 
+	status TEXT NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	needs_rebooking BOOLEAN DEFAULT false NOT NULL, 
+	waiting UUID, 
+	answer_by TIMESTAMP WITH TIME ZONE, 
+	visit UUID, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT appointment_pkey PRIMARY KEY (facility_id, appointment), 
+	CONSTRAINT appointment_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES schedule (facility_id, doctor), 
+	CONSTRAINT appointment_facility_id_clinic_fkey FOREIGN KEY(facility_id, clinic) REFERENCES clinic (facility_id, clinic), 
+	CONSTRAINT appointment_facility_id_waiting_fkey FOREIGN KEY(facility_id, waiting) REFERENCES appointment_waiting (facility_id, waiting), 
+	CONSTRAINT appointment_facility_id_visit_fkey FOREIGN KEY(facility_id, visit) REFERENCES visit (facility_id, visit), 
+	CONSTRAINT appointment_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT appointment_span_check CHECK (starts < ends), 
+	CONSTRAINT appointment_seat_check CHECK (capacity BETWEEN 1 AND 50 AND seat BETWEEN 0 AND capacity - 1), 
+	CONSTRAINT appointment_status_check CHECK (status IN ('offered', 'booked', 'checked_in', 'cancelled', 'no_show', 'declined', 'lapsed')), 
+	CONSTRAINT appointment_offer_check CHECK ((status = 'offered') = (answer_by IS NOT NULL)), 
+	CONSTRAINT appointment_visit_check CHECK ((status = 'checked_in') = (visit IS NOT NULL))
+);
+
+CREATE INDEX appointment_booked_idx ON appointment (facility_id, starts) WHERE status = 'booked';
+
+CREATE INDEX appointment_day_idx ON appointment (facility_id, starts, appointment);
+
+CREATE INDEX appointment_offered_idx ON appointment (facility_id, answer_by) WHERE status = 'offered';
+
+CREATE INDEX appointment_patient_idx ON appointment (facility_id, patient, starts, appointment);
+
+CREATE UNIQUE INDEX appointment_seat_key ON appointment (facility_id, doctor, starts, seat) WHERE status IN ('offered', 'booked', 'checked_in');
+
+CREATE INDEX appointment_waiting_idx ON appointment (facility_id, waiting) WHERE waiting IS NOT NULL;
+
+ALTER TABLE appointment ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE appointment FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON appointment USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON appointment TO dawr_app;
 
 CREATE TABLE ticket (
 	facility_id UUID NOT NULL, 
@@ -451,6 +1042,132 @@ ALTER TABLE ticket FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON ticket USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE ON ticket TO dawr_app;
+
+CREATE TABLE appointment_occupied (
+	facility_id UUID NOT NULL, 
+	who TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	appointment UUID NOT NULL, 
+	CONSTRAINT appointment_occupied_pkey PRIMARY KEY (facility_id, who, at), 
+	CONSTRAINT appointment_occupied_facility_id_appointment_fkey FOREIGN KEY(facility_id, appointment) REFERENCES appointment (facility_id, appointment)
+);
+
+CREATE INDEX appointment_occupied_idx ON appointment_occupied (facility_id, appointment);
+
+ALTER TABLE appointment_occupied ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE appointment_occupied FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON appointment_occupied USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON appointment_occupied TO dawr_app;
+
+CREATE TABLE consultation (
+	facility_id UUID NOT NULL, 
+	id UUID NOT NULL, 
+	ticket UUID NOT NULL, 
+	clinic TEXT NOT NULL, 
+	author UUID NOT NULL, 
+	doctor TEXT, 
+	visit UUID, 
+	patient UUID, 
+	started_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	ended_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	duration_seconds INTEGER NOT NULL, 
+	outcome TEXT, 
+	referred_to UUID, 
+	standing TEXT NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT consultation_pkey PRIMARY KEY (facility_id, id), 
+	CONSTRAINT consultation_facility_id_ticket_fkey FOREIGN KEY(facility_id, ticket) REFERENCES ticket (facility_id, id), 
+	CONSTRAINT consultation_facility_id_clinic_fkey FOREIGN KEY(facility_id, clinic) REFERENCES clinic (facility_id, clinic), 
+	CONSTRAINT consultation_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES doctor (facility_id, doctor), 
+	CONSTRAINT consultation_facility_id_visit_fkey FOREIGN KEY(facility_id, visit) REFERENCES visit (facility_id, visit), 
+	CONSTRAINT consultation_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
+	CONSTRAINT consultation_facility_id_referred_to_fkey FOREIGN KEY(facility_id, referred_to) REFERENCES ticket (facility_id, id), 
+	CONSTRAINT consultation_duration_check CHECK (duration_seconds >= 0), 
+	CONSTRAINT consultation_version_check CHECK (version > 0), 
+	CONSTRAINT consultation_standing_check CHECK (standing IN ('final', 'amended', 'entered_in_error')), 
+	CONSTRAINT consultation_patient_check CHECK ((visit IS NULL) = (patient IS NULL))
+);
+
+CREATE INDEX consultation_patient_idx ON consultation (facility_id, patient, id) WHERE patient IS NOT NULL;
+
+CREATE UNIQUE INDEX consultation_ticket_key ON consultation (facility_id, ticket) WHERE standing <> 'entered_in_error';
+
+ALTER TABLE consultation ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE consultation FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON consultation USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON consultation TO dawr_app;
+
+CREATE TABLE rating (
+	facility_id UUID NOT NULL, 
+	ticket UUID NOT NULL, 
+	clinic TEXT NOT NULL, 
+	service_day DATE NOT NULL, 
+	stars SMALLINT NOT NULL, 
+	word_sealed BYTEA, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	version INTEGER NOT NULL, 
+	CONSTRAINT rating_pkey PRIMARY KEY (facility_id, ticket), 
+	CONSTRAINT rating_facility_id_ticket_fkey FOREIGN KEY(facility_id, ticket) REFERENCES ticket (facility_id, id), 
+	CONSTRAINT rating_stars_check CHECK (stars BETWEEN 1 AND 5), 
+	CONSTRAINT rating_version_check CHECK (version > 0)
+);
+
+CREATE INDEX rating_day_idx ON rating (facility_id, service_day, clinic, stars);
+
+ALTER TABLE rating ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE rating FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON rating USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE ON rating TO dawr_app;
+
+CREATE TABLE visit_ticket (
+	facility_id UUID NOT NULL, 
+	ticket UUID NOT NULL, 
+	visit UUID NOT NULL, 
+	clinic TEXT NOT NULL, 
+	CONSTRAINT visit_ticket_pkey PRIMARY KEY (facility_id, ticket), 
+	CONSTRAINT visit_ticket_facility_id_visit_fkey FOREIGN KEY(facility_id, visit) REFERENCES visit (facility_id, visit), 
+	CONSTRAINT visit_ticket_facility_id_ticket_fkey FOREIGN KEY(facility_id, ticket) REFERENCES ticket (facility_id, id)
+);
+
+CREATE INDEX visit_ticket_visit_idx ON visit_ticket (facility_id, visit, ticket);
+
+ALTER TABLE visit_ticket ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE visit_ticket FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON visit_ticket USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT ON visit_ticket TO dawr_app;
+
+CREATE TABLE consultation_note (
+	facility_id UUID NOT NULL, 
+	consultation UUID NOT NULL, 
+	version INTEGER NOT NULL, 
+	notes_sealed BYTEA NOT NULL, 
+	outcome TEXT, 
+	standing TEXT NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT consultation_note_pkey PRIMARY KEY (facility_id, consultation, version), 
+	CONSTRAINT consultation_note_facility_id_consultation_fkey FOREIGN KEY(facility_id, consultation) REFERENCES consultation (facility_id, id), 
+	CONSTRAINT consultation_note_version_check CHECK (version > 0)
+);
+
+ALTER TABLE consultation_note ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE consultation_note FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON consultation_note USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE (notes_sealed) ON consultation_note TO dawr_app;
 
 CREATE FUNCTION directory.account_create(
     id uuid, email bytea, email_index bytea, display_name bytea, password_hash text, temporary boolean,
