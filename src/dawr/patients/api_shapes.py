@@ -1,0 +1,204 @@
+"""What is asked of a patient and answered about one, over HTTP."""
+
+import base64
+import binascii
+from datetime import date, time
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+
+from dawr.patients.rules import Channel, Gender, Identity, Preferences, Purpose
+from dawr.platform.errors import N_, Invalid
+from dawr.platform.http.bodies import Body, PersonName, Phone, Reason
+
+MOST_PHONES = 5
+EMPTIABLE = frozenset(
+    {"phone", "birth_date", "birth_year", "gender", "national_id", "record_number", "language", "email"}
+)
+
+
+def _known_form(given: Any) -> Any:
+    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
+    try:
+        return UUID(given) if isinstance(given, str) else given
+    except ValueError:
+        return UUID(int=0)
+
+
+PatientId = Annotated[UUID, BeforeValidator(_known_form)]
+Day = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$"), AfterValidator(date.fromisoformat)]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
+Number = Annotated[str, StringConstraints(min_length=1, max_length=64)]
+Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s]{1,64}@[^@\s]{1,190}$")]
+Names = Annotated[dict[Language, PersonName], Field(max_length=10, examples=[{"ar": "أمينة", "en": "Amina"}])]
+
+
+class Wishes(Body):
+    """``channels`` null: by any. Quiet hours are local times; the second may be on the next day."""
+
+    channels: Annotated[list[Channel], Field(max_length=len(Channel))] | None = None
+    quiet_from: ClockTime | None = None
+    quiet_to: ClockTime | None = None
+    opted_out: bool = False
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Wishes":
+        if (self.quiet_from is None) != (self.quiet_to is None):
+            raise ValueError("quiet hours have a beginning and an end")
+        return self
+
+    def preferences(self) -> Preferences:
+        quiet = (
+            (time.fromisoformat(self.quiet_from), time.fromisoformat(self.quiet_to or self.quiet_from))
+            if (self.quiet_from)
+            else None
+        )
+        channels = None if self.channels is None else tuple(dict.fromkeys(self.channels))
+        return Preferences(channels=channels, quiet=quiet, opted_out=self.opted_out)
+
+
+class PatientFields(Body):
+    """``phone`` is the first of ``phones``. A year of birth alone is enough where no more is known."""
+
+    name: PersonName | None = None
+    names: Names | None = None
+    phone: Phone | None = None
+    phones: Annotated[list[Phone], Field(max_length=MOST_PHONES)] | None = None
+    birth_date: Day | None = None
+    birth_year: int | None = None
+    gender: Gender | None = None
+    national_id: Number | None = None
+    record_number: Number | None = None
+    language: Language | None = None
+    email: Email | None = None
+    preferences: Wishes | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """The fields that were sent, as ``commands.change`` takes them."""
+        sent = {name: getattr(self, name) for name in self.model_fields_set - {"version"}}
+        kept = {name: value for name, value in sent.items() if value is not None or name in EMPTIABLE}
+        # The one says the other, or contradicts it: what is not sent with it goes.
+        if kept.get("birth_date") or kept.get("birth_year"):
+            kept = {"birth_date": None, "birth_year": None} | kept
+        if "phones" in kept:
+            kept["phones"] = tuple(kept["phones"])
+        if "preferences" in kept:
+            kept["preferences"] = kept["preferences"].preferences()
+        return kept
+
+
+class PatientChange(PatientFields):
+    """Only what is sent counts; null empties what may be empty. Another ``version`` now than the one sent is a 409."""
+
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
+
+
+class NewPatient(PatientFields):
+    name: PersonName
+
+    def identity(self) -> Identity:
+        made = self.changes()
+        first = made.pop("phone", None)
+        phones = made.pop("phones", ())
+        return Identity(**made, phones=(first, *phones) if first else phones)
+
+
+class Search(Body):
+    query: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    limit: Annotated[int, Field(ge=1, le=20)] = 20
+    cursor: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+
+class Opening(Body):
+    """``reason`` is kept with the record of who read it, sealed."""
+
+    reason: Reason | None = None
+    purpose: Purpose | None = None
+
+
+class Merging(Body):
+    into: PatientId
+
+
+class PatientSummary(BaseModel):
+    """Of the phone only the last digits are shown: a list is not an opened record."""
+
+    patient: str
+    name: str | None
+    names: dict[str, str]
+    phone: str | None
+    birth_date: str | None
+    birth_year: int | None
+    gender: Gender | None
+    language: str | None
+    erased: bool
+
+
+class WishesAnswer(BaseModel):
+    channels: list[Channel] | None
+    quiet_from: str | None
+    quiet_to: str | None
+    opted_out: bool
+
+
+class PatientAnswer(PatientSummary):
+    phones: list[str]
+    national_id: str | None
+    record_number: str | None
+    email: str | None
+    preferences: WishesAnswer
+    version: int
+    created_at: str
+
+
+class DuplicateAnswer(PatientSummary):
+    reasons: list[str] = Field(
+        description="`national_id`, `record_number`, `name_and_birth`, `phone`; the surest first"
+    )
+
+
+class CreatedAnswer(PatientAnswer):
+    duplicates: list[DuplicateAnswer]
+
+
+class FoundAnswer(BaseModel):
+    items: list[PatientSummary]
+    next: str | None
+
+
+class DuplicatesAnswer(BaseModel):
+    items: list[DuplicateAnswer]
+
+
+class AccessAnswer(BaseModel):
+    access: str
+    patient: str
+    at: str
+    actor: str
+    purpose: Purpose
+    break_glass: bool
+    reason: str | None
+
+
+class AccessesAnswer(BaseModel):
+    items: list[AccessAnswer]
+    next: str | None
+
+
+def answers(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:
+    return {status: {"model": model, "description": "Done"}}
+
+
+def cursor_of(last: UUID | None) -> str | None:
+    return None if last is None else base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
+
+
+def read_cursor(text: str | None) -> UUID | None:
+    if text is None:
+        return None
+    try:
+        return UUID(bytes=base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+    except (ValueError, binascii.Error):
+        raise Invalid(N_("This cursor was not given by a page of this list")) from None

@@ -1,0 +1,12 @@
+"""What happens to a patient's record, by the names the event log keeps. Data holds ids and the names of fields, never values.
+
+Stream: ``patient:<id>``.
+"""
+
+PATIENT_CREATED = "patient_created"
+PATIENT_CHANGED = "patient_changed"
+PATIENT_MERGED = "patient_merged"
+PATIENT_JOINED = "patient_joined"
+PATIENT_UNMERGED = "patient_unmerged"
+PATIENT_PARTED = "patient_parted"
+PATIENT_ERASED = "patient_erased"
