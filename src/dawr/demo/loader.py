@@ -14,10 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from dawr.accounts.commands import Person, Post, hire
 from dawr.accounts.passwords import generated, hashed
 from dawr.accounts.rules import SYSTEM, Role
+from dawr.appointments.commands_schedule import set_schedule
+from dawr.appointments.rules_schedule import Window
 from dawr.facilities import queries
 from dawr.facilities.commands import create_clinic, create_facility
 from dawr.facilities.commands_people import create_department, create_doctor
-from dawr.facilities.rules import Entry, SlugTaken
+from dawr.facilities.rules import WEEKDAYS, Entry, SlugTaken
 from dawr.facilities.rules_settings import ClinicSettings, FacilitySettings
 from dawr.platform.db import WriteTx
 from dawr.platform.ids import new_id
@@ -97,10 +99,24 @@ class ClinicPart(_Part):
         }
 
 
+class HoursPart(_Part):
+    """When a doctor gives appointments, on each of ``days``."""
+
+    days: tuple[str, ...] = WEEKDAYS
+    opens: time
+    closes: time
+    slot_minutes: int
+    capacity: int = 1
+
+    def windows(self) -> list[Window]:
+        return [Window(self.opens, self.closes, self.slot_minutes, self.capacity, weekday=day) for day in self.days]
+
+
 class DoctorPart(_Part):
     doctor: str
     names: dict[str, str]
     clinics: tuple[str, ...] = ()
+    hours: tuple[HoursPart, ...] = ()
 
 
 class StaffPart(_Part):
@@ -167,3 +183,12 @@ async def _make_places(tx: WriteTx, file: DemoFile) -> None:
         await create_clinic(tx, SYSTEM, clinic=clinic.clinic, settings=clinic.settings(place), desks=clinic.desks)
     for doctor in file.doctors:
         await create_doctor(tx, SYSTEM, doctor=doctor.doctor, name=doctor.names, clinics=doctor.clinics)
+        await _give_hours(tx, doctor)
+
+
+async def _give_hours(tx: WriteTx, doctor: DoctorPart) -> None:
+    windows = [window for one in doctor.hours for window in one.windows()]
+    facility = await queries.facility(tx)
+    assert facility is not None
+    if windows:
+        await set_schedule(tx, SYSTEM, facility, doctor_id=doctor.doctor, windows=windows)

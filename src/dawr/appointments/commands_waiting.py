@@ -1,0 +1,64 @@
+"""The verbs of the waiting list: join it, leave it. Offers come from ``commands_slots.offer``."""
+
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from dawr.accounts.rules import SYSTEM, Actor, Right
+from dawr.appointments import events, rules, store, store_schedule
+from dawr.appointments.commands import decline
+from dawr.appointments.commands_slots import offer
+from dawr.appointments.queries import open_offer
+from dawr.appointments.rules import Waiting, WaitingStatus, WrongAppointmentState
+from dawr.appointments.rules_schedule import InvalidSchedule
+from dawr.facilities import queries as facilities
+from dawr.facilities.rules import Facility
+from dawr.patients import commands as patients
+from dawr.platform.db import WriteTx
+from dawr.platform.errors import N_
+from dawr.platform.ids import new_id
+
+
+async def join(
+    tx: WriteTx,
+    actor: Actor,
+    facility: Facility,
+    *,
+    patient_id: UUID,
+    doctor_id: str,
+    earliest: datetime | None = None,
+    latest: datetime | None = None,
+) -> Waiting:
+    """A place on a doctor's waiting list; where a slot is free already, it is offered at once. ``AlreadyWaiting``."""
+    actor.require(Right.APPOINTMENTS)
+    if latest is not None and latest <= (earliest or tx.now):
+        raise InvalidSchedule(N_("The end lies before the start"), extra={"field": "until"})
+    patient_id = await patients.hold(tx, patient_id)
+    doctor = await facilities.doctor(tx, doctor_id)
+    schedule = await store_schedule.lock(tx, doctor.id)
+    made = Waiting(new_id(tx.now), patient_id, doctor.id, earliest, latest, WaitingStatus.WAITING, tx.now)
+    await store.insert_waiting(tx, actor, made)
+    span = (earliest, earliest + rules.HORIZON) if earliest and earliest > tx.now else None
+    await offer(tx, facility, schedule, span=span)
+    return await store.waiting(tx, made.waiting)
+
+
+async def withdraw(tx: WriteTx, actor: Actor, facility: Facility, *, waiting_id: UUID) -> Waiting:
+    """The patient waits no longer; an offer that is open goes to the next."""
+    found = await store.load_waiting_for(tx, actor, waiting_id)
+    if found.status not in (WaitingStatus.WAITING, WaitingStatus.OFFERED):
+        raise WrongAppointmentState(extra={"state": found.status.value})
+    offered = await open_offer(tx, waiting_id)
+    # First off the list, or the same slot could come back to them.
+    gone = replace(found, status=WaitingStatus.WITHDRAWN)
+    saved = await store.save_waiting(tx, actor, gone, events.WAITING_WITHDRAWN)
+    if offered is not None:
+        await decline(tx, actor, facility, appointment_id=offered)
+    return saved
+
+
+async def end(tx: WriteTx, facility: Facility, waiting_id: UUID) -> None:
+    """The last moment that somebody wanted has passed."""
+    found = await store.load_waiting_for(tx, SYSTEM, waiting_id)
+    if found.status is WaitingStatus.WAITING and found.latest is not None and found.latest <= tx.now:
+        await store.save_waiting(tx, SYSTEM, replace(found, status=WaitingStatus.ENDED), events.WAITING_ENDED)
