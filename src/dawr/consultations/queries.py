@@ -1,0 +1,153 @@
+"""Reading consultations. Notes are sealed under their patient's own key and ``None`` once that is destroyed; where the ticket
+belonged to no visit they are sealed with the facility's key, to their row."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from dawr.accounts.rules import Right
+from dawr.consultations import store
+from dawr.consultations.rules import Consultation, Standing
+from dawr.consultations.store import FIELDS, as_consultation
+from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
+from dawr.patients import queries as patients
+from dawr.patients.vault import PatientKey
+from dawr.platform.db import ReadTx
+
+_VERSIONS = """
+SELECT consultation, version, notes_sealed, outcome, standing, at FROM consultation_note
+WHERE facility_id = %(facility_id)s AND consultation = %(id)s ORDER BY version
+"""
+# The latest version's number stands in the consultation, so that each is found by its whole key.
+_LATEST = """
+SELECT n.consultation, n.version, n.notes_sealed, n.outcome, n.standing, n.at
+FROM consultation c
+JOIN consultation_note n ON n.facility_id = c.facility_id AND n.consultation = c.id AND n.version = c.version
+WHERE c.facility_id = %(facility_id)s AND c.id = ANY(%(ids)s)
+"""
+# Record by record, since a person may have several: each is one walk down its index, as long as the page and no longer.
+_OF_PATIENT = f"""
+SELECT p.* FROM unnest(%(patients)s::uuid[]) AS one (patient) CROSS JOIN LATERAL (
+  SELECT {FIELDS} FROM consultation c WHERE c.facility_id = %(facility_id)s AND c.patient = one.patient
+  AND c.id < %(before)s ORDER BY c.id DESC LIMIT %(limit)s) AS p
+ORDER BY p.id DESC LIMIT %(limit)s
+"""
+_FIGURES = """
+SELECT consultations, mean_seconds FROM doctor_average WHERE facility_id = %(facility_id)s AND doctor = %(doctor)s
+"""
+_LAST_ID = UUID(int=2**128 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What was written at one time; the ``notes`` of one ``entered_in_error`` are the reason why it was withdrawn."""
+
+    consultation: UUID
+    version: int
+    notes: str | None
+    outcome: str | None
+    standing: Standing
+    at: datetime
+
+    def answer(self) -> dict[str, Any]:
+        told = {"version": self.version, "notes": self.notes, "outcome": self.outcome, "status": self.standing.value}
+        return told | {"at": self.at.isoformat()}
+
+
+def card(one: Consultation) -> dict[str, Any]:
+    """Everything but what was said: when, where, by whom, with what outcome."""
+    return {
+        "consultation": str(one.id),
+        "ticket": str(one.ticket),
+        "visit": _text(one.visit),
+        "patient": _text(one.patient),
+        "clinic": one.clinic,
+        "doctor": one.doctor,
+        "outcome": one.outcome,
+        "started_at": one.started_at.isoformat(),
+        "ended_at": one.ended_at.isoformat(),
+        "duration_seconds": one.duration_seconds,
+        "referred_to": _text(one.referred_to),
+        "status": one.standing.value,
+        "version": one.version,
+    }
+
+
+def _text(id_: UUID | None) -> str | None:
+    return str(id_) if id_ else None
+
+
+async def of_id(tx: ReadTx, here: Context, consultation_id: UUID) -> Consultation:
+    """For a doctor of its clinic. Who reads its notes opens the patient's record first."""
+    here.actor.require(Right.CONSULT)
+    found = await store.consultation(tx, consultation_id)
+    here.actor.require(Right.CONSULT, found.clinic)
+    return found
+
+
+async def of_patient(
+    tx: ReadTx, patient_id: UUID, *, before: UUID | None = None, limit: int = 50
+) -> list[Consultation]:
+    """A person's consultations, newest first, from before the consultation ``before`` on; also those of records merged into
+    theirs."""
+    family = await patients.family(tx, patient_id)
+    rows = await tx.rows(_OF_PATIENT, patients=family, before=before or _LAST_ID, limit=limit)
+    return [as_consultation(row) for row in rows]
+
+
+async def figures(tx: ReadTx, doctor_id: str) -> dict[str, Any]:
+    """How many consultations of a doctor count, and their mean; also of one who has left. ``DoctorNotFound``."""
+    row = await tx.row(_FIGURES, doctor=doctor_id)
+    if row is None:
+        await facilities.doctor(tx, doctor_id)
+    counted = row or {"consultations": 0, "mean_seconds": None}
+    return {"doctor": doctor_id} | counted
+
+
+# Notes
+
+
+async def sealed(tx: ReadTx, here: Context, one: Consultation, notes: str) -> bytes:
+    """The notes of this very version as they are kept."""
+    if one.patient is not None:
+        return await patients.seal_for(tx, here, one.patient, notes, where=_where(one.id, one.version))
+    return here.services.keyring.seal(notes, facility=str(here.facility.id), where=_where(one.id, one.version))
+
+
+def _where(consultation: UUID, version: int) -> str:
+    return f"consultation_note.notes:{consultation}:{version}"
+
+
+async def versions(tx: ReadTx, here: Context, one: Consultation) -> list[Version]:
+    """Everything that was ever written of it, the first at the front."""
+    return await _opened(tx, here, [one], await tx.rows(_VERSIONS, id=one.id))
+
+
+async def latest(tx: ReadTx, here: Context, several: Collection[Consultation]) -> dict[UUID, Version]:
+    """The present version of each, in two statements however many there are."""
+    rows = await tx.rows(_LATEST, ids=[one.id for one in several])
+    return {one.consultation: one for one in await _opened(tx, here, several, rows)}
+
+
+async def _opened(
+    tx: ReadTx, here: Context, several: Collection[Consultation], rows: Sequence[dict[str, Any]]
+) -> list[Version]:
+    whose = {one.id: one.patient for one in several}
+    keys = await patients.keys(tx, here, {patient for patient in whose.values() if patient})
+    return [Version(notes=_notes(here, whose[row["consultation"]], keys, row), **_rest(row)) for row in rows]
+
+
+def _rest(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("consultation", "version", "outcome", "at")} | {
+        "standing": Standing(row["standing"])
+    }
+
+
+def _notes(here: Context, patient: UUID | None, keys: dict[UUID, PatientKey], row: dict[str, Any]) -> str | None:
+    where = _where(row["consultation"], row["version"])
+    if patient is None:
+        return here.services.keyring.open(row["notes_sealed"], facility=str(here.facility.id), where=where)
+    return keys[patient].open(row["notes_sealed"], where) if patient in keys else None
