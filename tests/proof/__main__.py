@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from tests.proof import faults_clock, faults_disk, faults_network, faults_processes
+from tests.proof import deliveries, faults_clock, faults_disk, faults_network, faults_processes
 from tests.proof.faults import Result, Scenario, play
 from tests.proof.faults_stage import staged
 from tests.proof.report import table, write
@@ -30,6 +30,12 @@ SHOWN = 2000
 class Wanted:
     scenarios: tuple[Scenario, ...]
     quick: bool = False
+    telling: bool = False
+
+    @property
+    def people(self) -> int:
+        """How many are told; two messages each."""
+        return 500 if self.quick else 5000
 
     @property
     def times(self) -> int:
@@ -51,12 +57,14 @@ def read_arguments(arguments: Sequence[str]) -> Wanted:
     given = parser.parse_args(arguments)
     if given.list:
         print("\n".join(f"{one.name:24}{one.what}" for one in SCENARIOS))
+        print(f"{deliveries.NAME:24}{deliveries.WHAT}")
         parser.exit()
-    unknown = set(given.only or ()) - {one.name for one in SCENARIOS}
+    unknown = set(given.only or ()) - {deliveries.NAME, *(one.name for one in SCENARIOS)}
     if unknown:
         parser.error(f"no such scenario: {', '.join(sorted(unknown))} (--list names them)")
     chosen = [one for one in SCENARIOS if one.name in given.only] if given.only else SCENARIOS
-    return Wanted(tuple(one for one in chosen if not (given.quick and one.is_long)), given.quick)
+    telling = not given.only or deliveries.NAME in given.only
+    return Wanted(tuple(one for one in chosen if not (given.quick and one.is_long)), given.quick, telling)
 
 
 async def campaign(wanted: Wanted) -> list[Result]:
@@ -69,7 +77,16 @@ async def campaign(wanted: Wanted) -> list[Result]:
             for result in await _on_one_stage(left, wanted):
                 results[result.name] = result
                 left = [one for one in left if one.name != result.name]
-    return [results[one.name] for one in wanted.scenarios]
+    told = [await _telling(wanted)] if wanted.telling else []
+    return [results[one.name] for one in wanted.scenarios] + told
+
+
+async def _telling(wanted: Wanted) -> Result:
+    """It has a stage of its own: what dies is the process that sends."""
+    _say(f"{deliveries.NAME}: {deliveries.WHAT} …")
+    result = await deliveries.play(people=wanted.people)
+    _say(f"    {result.verdict}: {result.operations} arrivals, lost {result.lost}, repeated {result.repeated}")
+    return result
 
 
 async def _on_one_stage(scenarios: Sequence[Scenario], wanted: Wanted) -> list[Result]:

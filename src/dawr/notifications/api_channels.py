@@ -1,0 +1,219 @@
+"""A facility's channels over HTTP: their settings for administrators, and browsers that want to be told about a ticket."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from starlette.responses import Response
+
+from dawr.accounts.rules import Right
+from dawr.facilities.queries import Context
+from dawr.notifications import store_channels
+from dawr.notifications.channel import channels_of
+from dawr.notifications.channels.push import public_key, raw
+from dawr.notifications.channels.sms import GATEWAYS
+from dawr.notifications.rules import ChannelNotFound, Moment
+from dawr.notifications.store_channels import Configured, Subscription
+from dawr.platform.db import ReadTx
+from dawr.platform.errors import Invalid
+from dawr.platform.http.bodies import Body, Slug
+from dawr.platform.http.context import context
+from dawr.platform.http.once import answer
+from dawr.platform.http.problems import documented
+from dawr.platform.ids import new_id
+from dawr.platform.ratelimit import Limit
+from dawr.tickets import queries as tickets
+
+router = APIRouter(prefix="/api/v1", tags=["channels"])
+Here = Annotated[Context, Depends(context)]
+Name = Annotated[str, Path(pattern=r"^[a-z]{2,20}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
+Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@/]+(/\S*)?$", max_length=500)]
+Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]{1,64}@[A-Za-z0-9.-]{1,190}$")]
+Texts = Annotated[dict[Annotated[str, StringConstraints(max_length=60)], Text], Field(max_length=30)]
+SUBSCRIBING = Limit("push_subscribe", 20, timedelta(minutes=1), 20)
+
+
+# Settings. What is secret is never shown again; where it is left out of a change, it stays as it was.
+
+
+class EmailSettings(Body):
+    host: Host
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    user: Text | None = None
+    password: Text | None = None
+    sender: Address
+    sender_name: Text | None = None
+
+
+class SmsSettings(Body):
+    """A gateway that takes a POST, or the address of one that apprise knows, with ``{to}`` for the number."""
+
+    url: Url | None = None
+    form: bool = False
+    headers: Texts = Field(default_factory=dict)
+    body: Texts = Field(default_factory=lambda: {"to": "{to}", "text": "{text}", "id": "{key}"})
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = None
+    apprise: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://\S{1,480}$")] | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "SmsSettings":
+        if bool(self.url) == bool(self.apprise):
+            raise ValueError("set url or apprise, one of both")
+        if self.apprise and (self.apprise.partition(":")[0] not in GATEWAYS or "{to}" not in self.apprise):
+            raise ValueError("apprise should be the address of a text message service and hold {to}")
+        return self
+
+
+class PushSettings(Body):
+    contact: Annotated[str, StringConstraints(pattern=r"^(mailto:[^@\s]+@\S+|https://\S+)$", max_length=200)]
+
+
+class WhatsAppSettings(Body):
+    phone_number_id: Annotated[str, StringConstraints(pattern=r"^[0-9]{5,30}$")]
+    token: Text
+    templates: Annotated[
+        dict[Slug, Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")]], Field(min_length=1)
+    ]
+    url: Url | None = None
+
+    @model_validator(mode="after")
+    def _known_moments(self) -> "WhatsAppSettings":
+        if not set(self.templates) <= set(Moment):
+            raise ValueError(f"templates are for {', '.join(Moment)}")
+        return self
+
+
+SHAPES: Mapping[str, type[Body]] = {
+    "email": EmailSettings,
+    "sms": SmsSettings,
+    "push": PushSettings,
+    "whatsapp": WhatsAppSettings,
+}
+SECRET = frozenset({"password", "token", "apprise", "headers"})
+
+
+@router.get("/channels", responses=documented(401, 403))
+async def channels(here: Here) -> Response:
+    """Every channel that there is, and how this facility uses it. Secrets are shown as set or not, never as they are."""
+    store_channels.require(here.actor)
+    async with here.read() as tx:
+        items = [await _shown(tx, here, name) for name in sorted(channels_of(here.services))]
+    return answer({"items": items, "next": None})
+
+
+@router.put(
+    "/channels/{channel}",
+    responses=documented(401, 403),
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": {"oneOf": [one.model_json_schema() for one in SHAPES.values()]}}
+            },
+        }
+    },
+)
+async def configure_channel(channel: Name, body: dict[str, Any], here: Here) -> Response:
+    """Uses a channel with these settings from now on."""
+    _require(here, channel)
+    async with here.write() as tx:
+        earlier = (await store_channels.configured(tx, here.services.keyring, channel)).settings or {}
+        kept = {name: earlier[name] for name in SECRET if name in earlier and name not in body}
+        made = _checked(channel, kept | body)
+        await store_channels.save(tx, here.services.keyring, here.actor, channel, made)
+        return answer(await _shown(tx, here, channel))
+
+
+@router.delete("/channels/{channel}", status_code=204, responses=documented(401, 403))
+async def stop_channel(channel: Name, here: Here) -> Response:
+    """Uses a channel no more; what is still to be sent by it is not sent."""
+    _require(here, channel)
+    async with here.write() as tx:
+        await store_channels.save(tx, here.services.keyring, here.actor, channel, None)
+    return Response(status_code=204)
+
+
+def _require(here: Context, channel: str) -> None:
+    store_channels.require(here.actor)
+    if channel not in SHAPES:
+        raise ChannelNotFound
+
+
+def _checked(channel: str, sent: dict[str, Any]) -> dict[str, Any]:
+    try:
+        made = TypeAdapter(SHAPES[channel]).validate_python(sent)
+    except ValidationError as error:
+        fields = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in error.errors()]
+        raise Invalid(extra={"errors": fields}) from None
+    return made.model_dump(mode="json", exclude_none=True)
+
+
+async def _shown(tx: ReadTx, here: Context, channel: str) -> dict[str, Any]:
+    found: Configured = await store_channels.configured(tx, here.services.keyring, channel)
+    settings = None
+    if found.settings is not None:
+        settings = {name: (True if name in SECRET else value) for name, value in found.settings.items()}
+    return {
+        "channel": channel,
+        "configured": settings is not None,
+        "settings": settings,
+        "version": found.version,
+        "changed_at": found.changed_at.isoformat() if found.changed_at else None,
+    }
+
+
+# Browsers
+
+
+class PushSubscription(Body):
+    """What the browser's ``PushManager.subscribe`` gave."""
+
+    ticket: UUID
+    endpoint: Annotated[str, StringConstraints(pattern=r"^https://[^\s@/]+/\S+$", max_length=1000)]
+    p256dh: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{86,88}=?$")]
+    auth: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}={0,2}$")]
+
+
+class PushEnd(Body):
+    ticket: UUID
+    endpoint: Annotated[str, StringConstraints(max_length=1000)]
+
+
+@router.get("/push/key", responses=documented())
+async def push_key(here: Here) -> Response:
+    """The key that a browser subscribes with; null where this facility sends none."""
+    async with here.read() as tx:
+        used = await store_channels.settings(tx, here.services.keyring, "push")
+    return answer({"key": public_key(here.services.keyring) if used else None})
+
+
+@router.post("/queue/push", status_code=201, responses=documented(401, 403, 404))
+async def subscribe(body: PushSubscription, here: Here) -> Response:
+    """The holder of a ticket's secret is told about it in this browser; a ticket has up to five."""
+    await here.services.limits.check((SUBSCRIBING, here.address))
+    actor = tickets.viewer(here, body.ticket)
+    tickets.require_viewer(actor, body.ticket)
+    if len(raw(body.p256dh)) != 65:
+        raise Invalid
+    made = Subscription(body.endpoint, body.p256dh, body.auth)
+    async with here.write() as tx:
+        view = await tickets.seen_by(tx, here, actor, body.ticket)
+        # What is sent links to the ticket by its secret: it is for who holds it, and for those who may change the ticket anyway.
+        if actor.kind != "patient":
+            actor.require(Right.QUEUE, view.ticket.clinic)
+        await store_channels.subscribe(tx, here.services.keyring, id=new_id(tx.now), ticket=body.ticket, made=made)
+    return answer({"ticket": str(body.ticket), "subscribed": True}, 201)
+
+
+@router.post("/queue/push/stop", responses=documented(401, 403, 404))
+async def unsubscribe(body: PushEnd, here: Here) -> Response:
+    tickets.require_viewer(tickets.viewer(here, body.ticket), body.ticket)
+    async with here.write() as tx:
+        await store_channels.unsubscribe(tx, here.services.keyring, ticket=body.ticket, endpoint=body.endpoint)
+    return answer({"ticket": str(body.ticket), "subscribed": False})

@@ -1,0 +1,20 @@
+"""What notifications add to the house."""
+
+from fastapi import FastAPI
+
+from dawr.notifications import api, api_channels, jobs, store_tables
+from dawr.notifications.channel import use
+from dawr.notifications.channels.registry import configured
+from dawr.notifications.queries_person import messages_of
+from dawr.platform.services import Services
+from dawr.records.queries import MESSAGES
+
+JOBS = (jobs.visit_event, jobs.appointment_event, jobs.forget_notifications)
+TABLES = (store_tables.notice, store_tables.delivery)
+
+
+def mount(app: FastAPI, services: Services) -> None:
+    app.include_router(api.router)
+    app.include_router(api_channels.router)
+    use(services, configured(services))
+    services.additions[MESSAGES] = messages_of

@@ -1,0 +1,73 @@
+"""What facts are made of: whose ticket it is, what a visit is, read as narrowly as telling people needs it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID
+
+from dawr.platform.db import ReadTx
+
+_PATIENTS = """
+SELECT vt.ticket, v.visit, v.patient FROM visit_ticket vt
+JOIN visit v ON v.facility_id = vt.facility_id AND v.visit = vt.visit
+WHERE vt.facility_id = %(facility_id)s AND vt.ticket = ANY(%(tickets)s)
+"""
+_VISIT = """
+SELECT v.visit, v.patient, v.service_day, v.number, v.created_at,
+       array(SELECT DISTINCT vt.clinic FROM visit_ticket vt
+             WHERE vt.facility_id = v.facility_id AND vt.visit = v.visit ORDER BY vt.clinic) AS clinics
+FROM visit v WHERE v.facility_id = %(facility_id)s AND v.visit = %(visit)s
+"""
+_APPOINTMENTS = """
+SELECT appointment, patient, clinic, starts, status, answer_by FROM appointment
+WHERE facility_id = %(facility_id)s AND appointment = ANY(%(appointments)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class VisitFound:
+    visit: UUID
+    patient: UUID
+    service_day: date
+    number: int
+    created_at: datetime
+    clinics: Sequence[str]
+
+    @property
+    def day(self) -> int:
+        """``20261121``: a service day as one number."""
+        return int(f"{self.service_day:%Y%m%d}")
+
+
+async def patients_of(tx: ReadTx, tickets: Sequence[UUID]) -> dict[UUID, tuple[UUID, UUID]]:
+    """(patient, visit) of the tickets that belong to a registered patient's visit."""
+    rows = await tx.rows(_PATIENTS, tickets=list(tickets))
+    return {row["ticket"]: (row["patient"], row["visit"]) for row in rows}
+
+
+async def visit(tx: ReadTx, visit_id: UUID) -> VisitFound | None:
+    row = await tx.row(_VISIT, visit=visit_id)
+    return VisitFound(**row) if row else None
+
+
+@dataclass(frozen=True, slots=True)
+class AppointmentFound:
+    """``answer_by``: until when an offer is held."""
+
+    appointment: UUID
+    patient: UUID
+    clinic: str
+    starts: datetime
+    status: str
+    answer_by: datetime | None
+
+    @property
+    def start(self) -> int:
+        """Seconds since 1970."""
+        return int(self.starts.timestamp())
+
+
+async def appointments(tx: ReadTx, ids: Sequence[UUID]) -> dict[UUID, AppointmentFound]:
+    """These appointments as they are now."""
+    rows = await tx.rows(_APPOINTMENTS, appointments=list(ids)) if ids else []
+    return {row["appointment"]: AppointmentFound(**row) for row in rows}
