@@ -1,0 +1,127 @@
+"""Tells webhooks what happens, each at its own pace, in order."""
+
+import asyncio
+import time
+from functools import partial
+from uuid import UUID
+
+import orjson
+
+from dawr.facilities import queries as facilities
+from dawr.platform import followers
+from dawr.platform.errors import Unavailable
+from dawr.platform.events import Recorded
+from dawr.platform.followers import Failed, Waker
+from dawr.platform.logging import get_logger
+from dawr.platform.outgoing import Answer, ForbiddenAddress, NotSent, OutcomeUnknown, Outgoing
+from dawr.platform.services import Services
+from dawr.webhooks import queries
+from dawr.webhooks.rules import TRIES, Webhook, follower, message_id, signed
+
+POLL_SECONDS = 2.0
+LOOK_SECONDS = 15.0
+AT_ONCE = 16
+BUSY = frozenset({408, 425, 429})
+GONE = 410
+INTERNAL = frozenset({"before"})
+log = get_logger(__name__)
+
+
+class WebhookWorker:
+    """Serves the webhooks of every facility until ``stop``."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._waker = Waker(services.db)
+        self._outgoing = Outgoing(private=services.settings.outgoing_networks)
+        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._with_any: list[UUID] = []
+        self._looked_at = float("-inf")
+
+    async def run(self) -> None:
+        try:
+            with self._waker:
+                while not self._waker.stopping:
+                    if not await self._round():
+                        await self._waker.news(POLL_SECONDS)
+        finally:
+            await self._outgoing.close()
+
+    def stop(self) -> None:
+        self._waker.stop()
+
+    async def _round(self) -> bool:
+        """One turn of every webhook; whether any had something to do."""
+        try:
+            await self._look()
+            moved = await asyncio.gather(*(self.turn(one) for one in self._with_any))
+        except Unavailable:
+            return False
+        return any(moved)
+
+    async def _look(self) -> None:
+        """Which facilities have webhooks at all: most have none, and each is asked but now and then."""
+        if time.monotonic() - self._looked_at < LOOK_SECONDS:
+            return
+        found = []
+        for one in await facilities.every_facility(self._services):
+            async with self._services.db.read(one) as tx:
+                if await queries.has_any(tx):
+                    found.append(one)
+        self._with_any, self._looked_at = found, time.monotonic()
+
+    async def turn(self, facility_id: UUID) -> bool:
+        """Tells the webhooks of one facility what is new; whether there was anything."""
+        facility = await facilities.locate(self._services, id=facility_id)
+        assert facility is not None
+        async with self._services.db.read(facility_id) as tx:
+            every = await queries.webhooks(tx, self._services.keyring)
+        moved = await asyncio.gather(*(self._turn_of(facility_id, facility.slug, one) for one in every))
+        return any(moved)
+
+    async def _turn_of(self, facility_id: UUID, slug: str, webhook: Webhook) -> bool:
+        tell = partial(self._tell, facility_id, slug, webhook)
+        async with self._gate:
+            return await followers.turn(self._services.db, facility_id, follower(webhook.id), tell)
+
+    async def _tell(self, facility_id: UUID, slug: str, webhook: Webhook, recorded: Recorded) -> None:
+        if not webhook.wants(recorded.type):
+            return
+        body = content(slug, recorded)
+        id_ = message_id(webhook.id, f"{recorded.stream}:{recorded.version}")
+        headers = signed(webhook.secrets, id=id_, at=self._services.clock.now(), body=body)
+        try:
+            answer = await self._outgoing.post(webhook.url, body, headers | {"content-type": "application/json"})
+        except ForbiddenAddress as error:
+            raise Failed("the address is in a private network", tries=None, pause=followers.LONGEST_PAUSE) from error
+        except (NotSent, OutcomeUnknown) as error:
+            raise Failed(f"no answer ({error})", tries=None) from error
+        if answer.status == GONE:
+            await self._switch_off(facility_id, webhook)
+        _check(answer)
+
+    async def _switch_off(self, facility_id: UUID, webhook: Webhook) -> None:
+        """410 is how the other side takes itself off the list."""
+        log.warning("webhook_gone", webhook=str(webhook.id))
+        async with self._services.db.write(facility_id) as tx:
+            await followers.switch(tx, follower(webhook.id), enabled=False)
+
+
+def content(facility: str, recorded: Recorded) -> bytes:
+    """The body of a message; always the same for the same event."""
+    data = {name: value for name, value in recorded.data.items() if name not in INTERNAL}
+    return orjson.dumps(
+        {
+            "type": recorded.type,
+            "timestamp": recorded.at.isoformat(),
+            "data": {"facility": facility, "entity": recorded.entity, "version": recorded.version, **data},
+        }
+    )
+
+
+def _check(answer: Answer) -> None:
+    if answer.accepted:
+        return
+    away = answer.status >= 500 or answer.status in BUSY
+    pause = min(answer.retry_after, followers.LONGEST_PAUSE) if answer.retry_after else None
+    raise Failed(f"answered {answer.status}", tries=None if away else TRIES, pause=pause)
