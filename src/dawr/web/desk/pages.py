@@ -4,6 +4,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from dawr.accounts.rules import Right
 from dawr.web import inside, queries
 from dawr.web.desk.texts import desk_texts
 from dawr.web.errors import PageRoute
@@ -12,6 +13,8 @@ from dawr.web.queries import ClinicCard, StaffCard
 from dawr.web.render import Page, form_of
 
 router = APIRouter(route_class=PageRoute)
+# Where somebody goes who has signed in there.
+HOMES = {"desk": "/desk", "reception": "/reception"}
 
 
 @router.get("/desk")
@@ -19,11 +22,12 @@ async def desk(request: Request) -> Response:
     page = await Page.open(request)
     staff = await queries.staff(page.here, page.lang)
     if staff is None:
-        return _sign_in_page(page)
+        return sign_in_page(page)
     chosen = _chosen(staff, request.query_params.get("clinic"))
     targets = await queries.clinic_cards(page.here, page.lang) if chosen else ()
     data = page.script_data(desk_texts(page.voice), clinic=chosen.clinic if chosen else None)
-    response = page.render("desk.html", staff=staff, chosen=chosen, targets=targets, data=data)
+    receives = page.here.actor.may(Right.VISITS)
+    response = page.render("desk.html", staff=staff, chosen=chosen, targets=targets, data=data, receives=receives)
     response.headers["cache-control"] = "no-store"
     return response
 
@@ -32,11 +36,12 @@ async def desk(request: Request) -> Response:
 async def sign_in(request: Request) -> Response:
     page = await Page.open(request)
     fields = await form_of(request)
-    email = fields.get("email", "")
+    email, to = fields.get("email", ""), fields.get("to", "desk")
     body = {"email": email, "password": fields.get("password", ""), "cookie": True}
     headers = {"accept-language": page.lang}
     answer = await inside.post(request, "/api/v1/auth/login", body, cookies=request.cookies, headers=headers)
-    response = _sign_in_page(page, answer, email) if answer.refused else page.redirect("/desk")
+    refused = answer.refused
+    response = sign_in_page(page, answer, email, to=to) if refused else page.redirect(HOMES.get(to, HOMES["desk"]))
     answer.pass_cookies_to(response)
     return response
 
@@ -52,9 +57,10 @@ async def sign_out(request: Request) -> Response:
     return response
 
 
-def _sign_in_page(page: Page, answer: Answer | None = None, email: str = "") -> Response:
+def sign_in_page(page: Page, answer: Answer | None = None, email: str = "", *, to: str = "desk") -> Response:
+    """The form; ``to`` names the page of ``HOMES`` on which one then is."""
     error = answer.explanation if answer else None
-    response = page.render("sign_in.html", status=answer.status if answer else 200, error=error, email=email)
+    response = page.render("sign_in.html", status=answer.status if answer else 200, error=error, email=email, to=to)
     response.headers["cache-control"] = "no-store"
     if answer and answer.retry_after:
         response.headers["retry-after"] = answer.retry_after

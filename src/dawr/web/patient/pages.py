@@ -11,11 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from dawr.accounts import queries as accounts
 from dawr.accounts.rules import CsrfFailed
 from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, TICKET_COOKIE
+from dawr.records import queries_ratings as ratings
+from dawr.records.queries_ratings import Rating
 from dawr.tickets import queries as tickets
+from dawr.tickets.rules import Status
 from dawr.web import inside, queries
 from dawr.web.errors import PageRoute
 from dawr.web.inside import Answer
-from dawr.web.patient.texts import join_texts, ticket_texts
+from dawr.web.patient.texts import join_texts, star_texts, ticket_texts
 from dawr.web.render import Page, form_of, set_cookie, static_root_of
 
 router = APIRouter(route_class=PageRoute)
@@ -54,6 +57,21 @@ async def ticket(request: Request, secret: str) -> Response:
         # The address names another facility than the ticket's, or none where it is not the default one.
         return RedirectResponse(f"{static_root_of(request)}/f/{facility.slug}/t/{secret}", 303)
     return await _ticket_page(page, secret, ticket_id)
+
+
+@router.post("/t/{secret}/rating")
+async def rate_without_script(request: Request, secret: str) -> Response:
+    page = await Page.open(request)
+    _, ticket_id = await tickets.by_secret(page.here.services, secret)
+    fields = await form_of(request)
+    stars = fields.get("stars", "")
+    word = {"word": fields["word"]} if "word" in fields else {}
+    body = {"ticket": str(ticket_id), "stars": int(stars) if stars in "12345" and stars else None} | word
+    headers = _headers(page) | {"ticket-secret": secret}
+    answer = await inside.post(request, "/api/v1/queue/rating", body, cookies={}, headers=headers)
+    if answer.refused:
+        return await _ticket_page(page, secret, ticket_id, answer)
+    return page.redirect(f"/t/{secret}")
 
 
 @router.post("/t/{secret}/{verb}")
@@ -96,9 +114,16 @@ def _in_the_way(answer: Answer, elsewhere: str) -> str:
     return answer.explanation if answer.refused else elsewhere % {"code": answer.content["code"]}
 
 
+async def _rating(page: Page, ticket_id: UUID) -> Rating | None:
+    async with page.here.read() as tx:
+        return await ratings.of_ticket(tx, page.here, ticket_id)
+
+
 async def _ticket_page(page: Page, secret: str, ticket_id: UUID, answer: Answer | None = None) -> Response:
     shown = await queries.ticket_page(page.here, ticket_id, page.lang)
     headline, sentence = page.voice.status(shown.ticket)
+    rating = await _rating(page, ticket_id) if shown.ticket["status"] == Status.DONE else None
+    texts = ticket_texts(page.voice)
     response = page.render(
         "ticket.html",
         status=answer.status if answer else 200,
@@ -108,7 +133,10 @@ async def _ticket_page(page: Page, secret: str, ticket_id: UUID, answer: Answer 
         sentence=sentence,
         follow=f"/t/{secret}",
         error=answer.explanation if answer else None,
-        data=page.script_data(ticket_texts(page.voice), ticket=shown.ticket),
+        stars=star_texts(page.voice),
+        rating=rating,
+        thanks=texts["rated"] if rating else None,
+        data=page.script_data(texts, ticket=shown.ticket),
     )
     # The address is the key to the ticket: it must not be stored by others nor leave with a click.
     response.headers["cache-control"] = "no-store"

@@ -1,5 +1,6 @@
 """What the scripts of the patient's pages may have to say."""
 
+from dawr.records.rules import STARS
 from dawr.web.phrases import Texts, Voice
 
 
@@ -20,4 +21,10 @@ def ticket_texts(voice: Voice) -> Texts:
         "unknown_wait": _("We cannot say yet how long it takes."),
         "late_sent": _("The staff know that you are late."),
         "title_called": _("Your turn: %(code)s"),
+        "rated": _("Thank you for telling us."),
     }
+
+
+def star_texts(voice: Voice) -> list[tuple[int, str]]:
+    """Each number of stars with how a screen reader says it."""
+    return [(one, voice.t.ngettext("%(num)s star", "%(num)s stars", one) % {"num": one}) for one in STARS]

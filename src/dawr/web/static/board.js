@@ -3,7 +3,7 @@ import { ask, byId, data, make, memory, say, texts } from './page.js';
 import { count, fill } from './words.js';
 import { live } from './live.js';
 import { allowSound, chime, soundAllowed } from './sound.js';
-import { foldQueue } from './fold.js';
+import { foldFacility, foldQueue } from './fold.js';
 
 const POLL = 2_000;
 const LOST_AFTER = 3;
@@ -110,12 +110,8 @@ function followClinic() {
 }
 
 function followAll() {
-  const fold = (state, update) => ({
-    ...state,
-    items: state.items.map((one) => (one.clinic === update.clinic ? foldQueue(one, update) : one)),
-  });
   const byClinic = (state) => Object.fromEntries(state.items.map((one) => [one.clinic, one]));
-  live(stream, { fold, changed: (state, update) => show(byClinic(state), update, update?.clinic), connection });
+  live(stream, { fold: foldFacility, changed: (state, update) => show(byClinic(state), update, update?.clinic), connection });
 }
 
 /** The stream of a whole facility is for staff; a screen nobody signed in asks every two seconds instead. */

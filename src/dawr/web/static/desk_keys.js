@@ -4,7 +4,7 @@ import { byId, memory } from './page.js';
 const STEPS = { r: 'recall', s: 'serve', d: 'done', x: 'no_show', h: 'hold' };
 
 /** The Latin letter of a key, also on Arabic and Hindi keyboards, where the same key writes something else. */
-function letterOf(event) {
+export function letterOf(event) {
   if (/^[a-z]$/i.test(event.key)) return event.key.toLowerCase();
   return event.code.startsWith('Key') ? event.code.slice(3).toLowerCase() : '';
 }

@@ -18,3 +18,9 @@ export function foldQueue(state, update) {
   next.last_number = Math.max(state.last_number ?? 0, number);
   return next;
 }
+
+/** The same for a whole facility: `state` is `{items: [the state of each clinic]}`. */
+export const foldFacility = (state, update) => ({
+  ...state,
+  items: state.items.map((one) => (one.clinic === update.clinic ? foldQueue(one, update) : one)),
+});

@@ -52,6 +52,7 @@ function paint() {
   byId('late').hidden = ticket.status !== 'called';
   byId('cancel').hidden = !['waiting', 'called', 'held'].includes(ticket.status);
   byId('again').hidden = !['cancelled', 'no_show', 'expired'].includes(ticket.status);
+  byId('rating').hidden = ticket.status !== 'done';
   byId('next').hidden = !ticket.next;
   if (ticket.next) byId('next').href = data.root + ticket.next;
   paintTitle();
@@ -117,6 +118,34 @@ function note(text, kind) {
 }
 
 for (const form of document.querySelectorAll('form[data-verb]')) form.addEventListener('submit', act);
+
+/** A tap on a star is a rating; the word, where there is one, is sent with the button. One request after the other. */
+const rating = byId('rating');
+const TAP = 400; // arrow keys walk over the stars on their way
+let tapped = 0;
+let sending = Promise.resolve();
+
+function rate(word) {
+  clearTimeout(tapped);
+  const body = { ticket: ticket.ticket, stars: Number(rating.elements.stars.value), ...(word && { word }) };
+  sending = sending.then(() => post('/api/v1/queue/rating', body, { headers })).then(
+    () => note(texts.rated, 'info'),
+    (refusal) => {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      note(refusal.message, 'error');
+    },
+  );
+}
+
+rating.addEventListener('change', (event) => {
+  if (event.target.name !== 'stars') return;
+  clearTimeout(tapped);
+  tapped = setTimeout(rate, TAP);
+});
+rating.addEventListener('submit', (event) => {
+  event.preventDefault();
+  rate(rating.elements.word.value.trim());
+});
 
 /** Browsers sound only for who has touched the page; until then a button asks for that. */
 async function offerSound() {

@@ -1,0 +1,117 @@
+// Forms that ask the API: a mistake is said beside its field, and what was typed stays until it was taken.
+import { Refusal, ask, data, make, post, randomName, say, texts } from './page.js';
+
+const unanswered = new Map(); // what was sent and got no answer → its key
+
+/** What the page itself finds missing or wrong in a field. */
+export class Mistake extends Error {
+  constructor(field, message = texts.fill_in) {
+    super(message);
+    this.field = field;
+  }
+}
+
+/** A change. When its answer was lost and somebody presses the button again, it is asked for with the same key. */
+export async function change(path, body = {}) {
+  const sent = `${path} ${JSON.stringify(body)}`;
+  const key = unanswered.get(sent) ?? randomName();
+  unanswered.set(sent, key);
+  try {
+    const answer = await withSession(() => post(path, body, { key }));
+    unanswered.delete(sent);
+    return answer;
+  } catch (refusal) {
+    if (!refusal.passing) unanswered.delete(sent);
+    throw refusal;
+  }
+}
+
+/** A question whose words must not stand in an address. */
+export const question = (path, body = {}) => withSession(() => ask(path, { method: 'POST', body }));
+
+/** Whoever was signed out may sign in in another window and go on here: then this page needs that session's token. */
+async function withSession(send) {
+  try {
+    return await send();
+  } catch (refusal) {
+    if (refusal.code !== 'csrf_failed' || !(await renewToken())) throw refusal;
+    return send();
+  }
+}
+
+async function renewToken() {
+  const answer = await fetch(location.pathname, { headers: { Accept: 'text/html' } }).catch(() => null);
+  const block = answer && new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('data');
+  if (block) data.csrf = JSON.parse(block.textContent).csrf;
+  return Boolean(block);
+}
+
+/** Says in `element` what is in the way. */
+export function explain(element, refusal) {
+  if (!(refusal instanceof Refusal)) throw refusal;
+  const out = refusal.status === 401;
+  element.replaceChildren(out ? texts.signed_out : refusal.message);
+  if (out) element.append(' ', make('a', { href: location.pathname, target: '_blank', rel: 'noopener' }, texts.sign_in));
+  element.hidden = false;
+}
+
+/** What is typed in a form, without what is empty. */
+export const filled = (form) =>
+  Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, value.trim()]).filter(([, value]) => value));
+
+/**
+ * Sends a form, once at a time. `send(button)` throws what is to be shown; `places` names the field that a code of the API,
+ * or a member of what was sent, belongs to, where that is not a field of the same name.
+ */
+export function onSubmit(form, send, places = {}) {
+  form.addEventListener('input', ({ target }) => unmark(form, target.name));
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (form.getAttribute('aria-busy')) return;
+    form.setAttribute('aria-busy', 'true');
+    clearMistakes(form);
+    try {
+      await send(event.submitter);
+    } catch (refusal) {
+      showMistakes(form, refusal, places);
+    } finally {
+      form.removeAttribute('aria-busy');
+    }
+  });
+}
+
+export function clearMistakes(form) {
+  form.querySelector('.form-mistake').hidden = true;
+  for (const { name } of form.elements) unmark(form, name);
+}
+
+function showMistakes(form, refusal, places) {
+  const wrong = mistaken(refusal, places).filter((name) => name in form.elements);
+  if (!wrong.length) explain(form.querySelector('.form-mistake'), refusal);
+  for (const name of wrong) mark(form, name, refusal.problem?.errors ? texts.check_field : refusal.message);
+  if (wrong.length) (form.elements[wrong[0]][0]?.type === 'radio' ? form.elements[wrong[0]][0] : form.elements[wrong[0]]).focus();
+}
+
+/** The fields that a refusal is about. */
+function mistaken(refusal, places) {
+  const { field, errors } = refusal.problem ?? refusal;
+  const named = errors ? errors.map((one) => one.in.split('.')[1]) : [field ?? refusal.code];
+  return [...new Set(named.map((name) => places[name] ?? name))];
+}
+
+const mistakeOf = (form, name) => document.getElementById(`${form.id.split('-')[0]}-${name}-mistake`);
+
+function mark(form, name, message) {
+  form.elements[name].setAttribute?.('aria-invalid', 'true');
+  const place = mistakeOf(form, name);
+  place.hidden = false;
+  say(place, message);
+}
+
+function unmark(form, name) {
+  const place = name && mistakeOf(form, name);
+  if (!place || place.hidden) return;
+  form.elements[name]?.removeAttribute?.('aria-invalid');
+  place.hidden = true;
+  say(place, '');
+}

@@ -1,0 +1,107 @@
+// Reception's page: its parts, what they tell each other, and the keys.
+import { Refusal, byId, data, memory, say, texts } from './page.js';
+import { foldFacility } from './fold.js';
+import { live } from './live.js';
+import { letterOf } from './desk_keys.js';
+import { explain } from './forms.js';
+import { closeForm, forgetFound, lookForSomebody, openForm, startFinding } from './reception_find.js';
+import { closePerson, print, showPerson, showSlip, startPerson } from './reception_person.js';
+import { startAppointments, startVisits } from './reception_day.js';
+import { closeInbox, openInbox, startInbox } from './reception_inbox.js';
+import { fill } from './words.js';
+
+const SAID_FOR = 10_000;
+const EVERYTHING_AGAIN = 30_000;
+let saidTimer = 0;
+
+function said(text) {
+  clearTimeout(saidTimer);
+  byId('error').hidden = true;
+  say(byId('said'), text);
+  byId('said').hidden = false;
+  saidTimer = setTimeout(() => {
+    byId('said').hidden = true;
+  }, SAID_FOR);
+}
+
+/** What was in the way of something that has no field of its own. */
+function failed(refusal) {
+  if (!(refusal instanceof Refusal)) throw refusal;
+  explain(byId('error'), refusal);
+}
+
+/** The next person in the line: nothing of the last one stays on the screen, but for a form that was left half filled in. */
+function nextPerson() {
+  closePerson();
+  closeForm();
+  forgetFound();
+  byId('said').hidden = true;
+  lookForSomebody();
+}
+
+function start() {
+  const told = { said, failed };
+  const visited = () => visits(true);
+  const person = startPerson({ ...told, visited, booked: () => appointments() });
+  const visits = startVisits({ ...told, slipOf: person.slipOf });
+  const appointments = startAppointments({
+    ...told,
+    arrived: (answer, name) => {
+      showSlip(answer, name);
+      visits(true);
+    },
+  });
+  startFinding({
+    failed,
+    choose: person.open,
+    registered: (card) => {
+      said(fill(texts.registered, { name: card.name }));
+      showPerson(card);
+    },
+  });
+  startInbox(told);
+  byId('person-close').addEventListener('click', nextPerson);
+  byId('slip-close').addEventListener('click', nextPerson);
+  listen();
+  follow(visits, appointments);
+}
+
+function follow(visits, appointments) {
+  const again = () => {
+    visits(true);
+    appointments();
+  };
+  live(`${data.root}/api/v1/events/stream?facility=${encodeURIComponent(data.facility)}`, {
+    fold: foldFacility,
+    changed: () => visits(),
+    connection: (up) => {
+      byId('offline').hidden = up;
+    },
+  });
+  again();
+  setInterval(() => document.visibilityState === 'visible' && again(), EVERYTHING_AGAIN);
+}
+
+/* Keys: single letters outside of fields, which can be switched off; Escape anywhere. */
+
+const KEYS = { f: lookForSomebody, n: openForm, p: print, m: openInbox };
+
+function listen() {
+  const wanted = byId('keys-wanted');
+  wanted.checked = memory.get('keys') ?? true;
+  wanted.addEventListener('change', () => memory.set('keys', wanted.checked));
+  addEventListener('keydown', (event) => {
+    if (event.key === 'Escape') {
+      if (!closeInbox()) nextPerson();
+      return;
+    }
+    const busy = event.ctrlKey || event.metaKey || event.altKey || event.repeat;
+    if (busy || !wanted.checked || event.target.closest('input:not([type=checkbox], [type=radio]), select, textarea')) return;
+    const act = KEYS[letterOf(event)];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}
+
+start();
