@@ -11,12 +11,20 @@ from fastapi import FastAPI
 from starlette.requests import Request
 
 import dawr.accounts.mount
+import dawr.appointments.mount
+import dawr.consultations.mount
 import dawr.facilities.mount
+import dawr.notifications.mount
+import dawr.patients.mount
 import dawr.platform.upkeep
+import dawr.plugins.mount
 import dawr.realtime.mount
+import dawr.records.mount
 import dawr.tickets.mount
+import dawr.visits.mount
 import dawr.waits.mount
 import dawr.web.mount
+import dawr.webhooks.mount
 from dawr.accounts import queries as accounts
 from dawr.accounts.rules import STRANGER, Actor
 from dawr.facilities import queries as facilities
@@ -41,8 +49,16 @@ from dawr.platform.services import Services
 MOUNTS = (
     dawr.accounts.mount.mount,
     dawr.facilities.mount.mount,
+    dawr.patients.mount.mount,
     dawr.tickets.mount.mount,
+    dawr.visits.mount.mount,
+    dawr.appointments.mount.mount,
+    dawr.consultations.mount.mount,
     dawr.waits.mount.mount,
+    dawr.records.mount.mount,
+    dawr.notifications.mount.mount,
+    dawr.plugins.mount.mount,
+    dawr.webhooks.mount.mount,
     dawr.realtime.mount.mount,
     dawr.web.mount.mount,
 )
@@ -149,12 +165,7 @@ async def _resolve(request: Request) -> Context:
 
 
 async def _facility(services: Services, request: Request, identity: accounts.Identity | None) -> Facility:
-    in_path = request.scope.get("facility_slug")
-    in_headers = request.headers.getlist("x-facility") if b"x-facility" in headers_of(request.scope) else ()
-    named = {one for one in (in_path, *in_headers) if one}
-    if len(named) > 1:
-        raise FacilitiesDisagree
-    slug = next(iter(named), None)
+    slug = _facility_named(request)
     home = identity.home if identity else None
     found = (
         await facilities.locate(services, slug=slug) if slug or not home else await facilities.locate(services, id=home)
@@ -162,6 +173,16 @@ async def _facility(services: Services, request: Request, identity: accounts.Ide
     if found is None:
         raise FacilityNotFound
     return found
+
+
+def _facility_named(request: Request) -> str | None:
+    in_path: str | None = request.scope.get("facility_slug")
+    if b"x-facility" not in headers_of(request.scope):
+        return in_path
+    named = {one for one in (in_path, *request.headers.getlist("x-facility")) if one}
+    if len(named) > 1:
+        raise FacilitiesDisagree
+    return next(iter(named), None)
 
 
 async def _actor(services: Services, identity: accounts.Identity | None, facility: Facility) -> Actor:

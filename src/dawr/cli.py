@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 import psycopg
 import typer
 
+from dawr import cli_exchange, cli_keys
 from dawr.accounts import commands as accounts
 from dawr.accounts.rules import SYSTEM, Role
 from dawr.app import build_services, create_app
@@ -51,6 +52,9 @@ admin = typer.Typer(help="Accounts and facilities, for whoever runs the installa
 facility = typer.Typer(help="Facilities.", no_args_is_help=True)
 keys = typer.Typer(help="The installation's keys. Servers read them when they start.", no_args_is_help=True)
 app.add_typer(admin, name="admin")
+app.add_typer(cli_keys.app, name="keys")
+app.command("import")(cli_exchange.import_command)
+app.command("export")(cli_exchange.export_command)
 admin.add_typer(facility, name="facility")
 admin.add_typer(keys, name="keys")
 
