@@ -127,7 +127,9 @@ async def test_another_facility_opens_nothing_even_with_a_reason(house: House) -
     assert await trail(house, card.patient) == []
 
 
-@pytest.mark.parametrize(("unknown", "code"), [(str(uuid4()), "patient_not_found"), ("not-an-id", "not_found")])
+@pytest.mark.parametrize(
+    ("unknown", "code"), [("018f0000-0000-7000-8000-00000000dead", "patient_not_found"), ("not-an-id", "not_found")]
+)
 async def test_an_unknown_id_is_nobody(house: House, live: Live, unknown: str, code: str) -> None:
     async with live.staff(house, Role.RECEPTION) as rui:
         answer = await rui.get(f"{PATIENTS}/{unknown}")
