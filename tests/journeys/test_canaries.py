@@ -2,6 +2,7 @@
 but where they were sealed, and in what was sent to them."""
 
 import base64
+import io
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dawr.platform import outbox
 from dawr.platform.db import WriteTx
+from dawr.platform.logging import configure
 from dawr.platform.schema import metadata
 from tests.conftest import House, Live
 from tests.journeys.hospital import Hospital, hospital
@@ -158,6 +160,17 @@ def own_lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 
 @pytest.fixture
+def written() -> Iterator[io.StringIO]:
+    """The product's own log from its first to its last line, as it would be kept."""
+    root = logging.getLogger()
+    handlers, level, stream = root.handlers[:], root.level, io.StringIO()
+    configure("debug", json=True, stream=stream)
+    yield stream
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.fixture
 def eyes(live: Live, monkeypatch: pytest.MonkeyPatch) -> Eyes:
     assert live.app.middleware_stack is not None
     made = Eyes(live.app.middleware_stack)
@@ -170,10 +183,10 @@ async def test_a_person_is_nowhere_but_where_they_were_sealed(
     house: House,
     eyes: Eyes,
     left_behind: list[str],
+    written: io.StringIO,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    caplog.set_level(logging.DEBUG)
     async with hospital(live, house) as place:
         async with connect(live.url, headers={"X-Facility": house.facility.slug}, clinic="lab") as board:
             public = await day(place, board)
@@ -183,7 +196,7 @@ async def test_a_person_is_nowhere_but_where_they_were_sealed(
         url = live.services.settings.database_url or ""
         kept = written_down(url, {form for each in FORMS.values() for form in each})
     printed, figures = capsys.readouterr(), live.services.metrics.render()[0].decode()
-    log = "\n".join([*own_lines(caplog), printed.out, printed.err])
+    log = "\n".join([written.getvalue(), *own_lines(caplog), printed.out, printed.err])
     assert kept == {}
     assert [line[:300] for line in log.splitlines() if found_in(line)] == []
     for said in (figures, *eyes.seen, *left_behind, *public):

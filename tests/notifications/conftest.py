@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from dawr.notifications.rules_channels import SENT, Message, Pace, Reached, Resu
 from dawr.platform.db import ReadTx
 from dawr.platform.services import Services
 from dawr.tickets.rules import Ticket
-from tests.conftest import House
+from tests.conftest import House, make_services, new_database
 from tests.tickets.conftest import Floor
 from tests.tickets.conftest import floor as floor
 from tests.visits.conftest import reception as reception
@@ -155,6 +156,15 @@ class Desk:
         finally:
             worker.stop()
             await asyncio.wait_for(task, 5)
+
+
+@asynccontextmanager
+async def services_alone(server_url: str, folder: Path) -> AsyncIterator[Services]:
+    """Services on a database of their own: a worker that goes round the facilities of every other test is late."""
+    made = make_services(new_database(server_url), folder)
+    await made.db.open()
+    yield made
+    await made.db.close()
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
 """Nothing that describes a person is in a log, in the outbox, in an event, or readable in a row of notifications."""
 
 import logging
+from collections.abc import AsyncIterator
 
 import pytest
 
 from dawr.notifications.rules_channels import Outcome, Reason, Result
 from dawr.patients.rules import Identity, Preferences
-from tests.notifications.conftest import Desk
+from dawr.platform.services import Services
+from tests.notifications.conftest import Desk, services_alone
 from tests.visits.conftest import Reception
 
 NAME, PHONE, EMAIL = "Zaynab Canary", "+97455517293", "zaynab.canary@example.org"
@@ -15,6 +17,12 @@ ROWS = """
 SELECT coalesce(string_agg(row_to_json(t)::text, ' '), '') FROM {table} t WHERE facility_id = %(facility_id)s
 """
 TABLES = ("notice", "delivery", "notification_rule", "notification_cursor", "event", "outbox")
+
+
+@pytest.fixture(scope="module")
+async def services(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    async with services_alone(server_url, tmp_path_factory.mktemp("alone")) as made:
+        yield made
 
 
 async def told(desk: Desk, reception: Reception) -> None:

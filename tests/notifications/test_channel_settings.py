@@ -61,10 +61,28 @@ async def test_a_secret_that_is_left_out_stays(live: Live, house: House) -> None
     async with live.staff(house, Role.ADMINISTRATOR) as ada:
         await ada.put("/api/v1/channels/email", json=MAIL)
         rest = {name: value for name, value in MAIL.items() if name != "password"}
-        await ada.put("/api/v1/channels/email", json=rest | {"port": 465, "security": "tls"})
+        await ada.put("/api/v1/channels/email", json=rest | {"sender_name": "Clinic"})
         assert (await shown(ada, "email"))["version"] == 2
     after = await kept(house, "email")
-    assert (after["password"], after["port"]) == (MAIL["password"], 465)
+    assert (after["password"], after["sender_name"]) == (MAIL["password"], "Clinic")
+
+
+@pytest.mark.parametrize("place", [{"host": "mine.example"}, {"port": 2525}, {"security": "none"}, {"user": "other"}])
+async def test_a_secret_does_not_go_to_another_place(live: Live, house: House, place: dict[str, Any]) -> None:
+    async with live.staff(house, Role.ADMINISTRATOR) as ada:
+        await ada.put("/api/v1/channels/email", json=MAIL)
+        rest = {name: value for name, value in MAIL.items() if name != "password"}
+        await ada.put("/api/v1/channels/email", json=rest | place)
+    assert "password" not in await kept(house, "email")
+
+
+async def test_a_gateways_key_is_not_shown_wherever_it_stands(live: Live, house: House) -> None:
+    asked = {"url": "https://gateway.example/send?key=canary", "body": {"key": "canary", "to": "{to}"}}
+    async with live.staff(house, Role.ADMINISTRATOR) as ada:
+        made = await ada.put("/api/v1/channels/sms", json=asked)
+        assert made.status_code == 200, made.text
+        assert "canary" not in made.text
+        assert "canary" not in (await ada.get("/api/v1/channels")).text
 
 
 async def test_a_channel_can_be_given_up(live: Live, house: House) -> None:
@@ -83,6 +101,7 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
     ("sms", {}),
     ("sms", {"url": "https://gateway.example/", "apprise": "twilio://a:b@c/{to}"}),
     ("sms", {"apprise": "json://127.0.0.1/{to}"}),
+    ("sms", {"apprise": "twilio://AC1:x@+15550001111/{to},json://127.0.0.1:1/x"}),
     ("sms", {"apprise": "twilio://a:b@c/97455500000"}),
     ("push", {"contact": "it@hospital.example"}),
     ("whatsapp", {"phone_number_id": "12345", "token": "x", "templates": {"birthday": "hello"}}),

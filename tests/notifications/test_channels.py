@@ -123,7 +123,7 @@ KINDS = {
         ),
     ),
     "push": Kind(
-        Push,
+        lambda services: Push(services, private=services.settings.outgoing_networks),
         over_http,
         lambda _: {"contact": "mailto:it@hospital.example"},
         busy="429 Slow|retry-after: 7|",

@@ -1,6 +1,7 @@
 """Messages are claimed, sent and marked; what becomes of each word a channel may say, and of whoever dies in between."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,12 +10,19 @@ from dawr.notifications import jobs_send, store_deliveries
 from dawr.notifications.channel import use
 from dawr.notifications.rules import Status
 from dawr.notifications.rules_channels import Outcome, Pace, Reason, Result
-from tests.notifications.conftest import Desk
+from dawr.platform.services import Services
+from tests.notifications.conftest import Desk, services_alone
 
 LAPSE = """
 UPDATE delivery SET leased_until = now() - interval '1 second' WHERE facility_id = %(facility_id)s AND status = 'sending'
 """
 DUE = "UPDATE delivery SET due = now() - interval '1 day' WHERE facility_id = %(facility_id)s"
+
+
+@pytest.fixture(scope="module")
+async def services(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Services]:
+    async with services_alone(server_url, tmp_path_factory.mktemp("alone")) as made:
+        yield made
 
 
 async def called(desk: Desk, count: int = 1) -> None:

@@ -134,8 +134,8 @@ def test_migrations_that_are_missing(tmp_path: Path, server_url: str) -> None:
         ("UPDATE job_tick SET ended_at = now() - interval '5 minutes'", "background work", Level.WARN),
         ("TRUNCATE job_tick", "background work", Level.WARN),
         (
-            "INSERT INTO outbox (facility_id, topic, key, payload, due, dead_at)"
-            " VALUES (gen_random_uuid(), 'sms', 'a', '{}', now(), now())",
+            "INSERT INTO outbox (facility_id, topic, key, payload, wanted_at, due, dead_at)"
+            " VALUES (gen_random_uuid(), 'sms', 'a', '{}', now(), now(), now())",
             "background work",
             Level.WARN,
         ),

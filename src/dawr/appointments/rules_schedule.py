@@ -24,7 +24,7 @@ MOST_EXTRAS = 200
 LONGEST_SLOT = 480
 LARGEST_CAPACITY = 50
 FIRST_YEAR, LAST_YEAR = 2000, 2100
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_CLOCK = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _ALWAYS = (date.min, date.max)
 
 

@@ -35,7 +35,7 @@ router = APIRouter(prefix="/api/v1")
 READS = documented(401)
 STAFF_READS = documented(401, 403)
 CHANGES = documented(401, 403, 409)
-ClockTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, StringConstraints(max_length=12)]
 Zone = Annotated[str, StringConstraints(max_length=64)]
 Prefix = Annotated[str, StringConstraints(max_length=8)]

@@ -59,7 +59,7 @@ class SmsSettings(Body):
     headers: Texts = Field(default_factory=dict)
     body: Texts = Field(default_factory=lambda: {"to": "{to}", "text": "{text}", "id": "{key}"})
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = None
-    apprise: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://\S{1,480}$")] | None = None
+    apprise: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://[^\s,;]{1,480}$")] | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SmsSettings":
@@ -95,7 +95,8 @@ SHAPES: Mapping[str, type[Body]] = {
     "push": PushSettings,
     "whatsapp": WhatsAppSettings,
 }
-SECRET = frozenset({"password", "token", "apprise", "headers"})
+SECRET = frozenset({"password", "token", "apprise", "headers", "body"})
+PLACE = ("host", "port", "security", "user", "url", "phone_number_id")
 
 
 @router.get("/channels", responses=documented(401, 403))
@@ -124,7 +125,9 @@ async def configure_channel(channel: Name, body: dict[str, Any], here: Here) -> 
     _require(here, channel)
     async with here.write() as tx:
         earlier = (await store_channels.configured(tx, here.services.keyring, channel)).settings or {}
-        kept = {name: earlier[name] for name in SECRET if name in earlier and name not in body}
+        # To another address nothing goes that was given for this one.
+        moved = any(name in earlier and body.get(name, earlier[name]) != earlier[name] for name in PLACE)
+        kept = {} if moved else {name: earlier[name] for name in SECRET if name in earlier and name not in body}
         made = _checked(channel, kept | body)
         await store_channels.save(tx, here.services.keyring, here.actor, channel, made)
         return answer(await _shown(tx, here, channel))
@@ -158,7 +161,7 @@ async def _shown(tx: ReadTx, here: Context, channel: str) -> dict[str, Any]:
     found: Configured = await store_channels.configured(tx, here.services.keyring, channel)
     settings = None
     if found.settings is not None:
-        settings = {name: (True if name in SECRET else value) for name, value in found.settings.items()}
+        settings = {name: _open_part(name, value) for name, value in found.settings.items()}
     return {
         "channel": channel,
         "configured": settings is not None,
@@ -166,6 +169,13 @@ async def _shown(tx: ReadTx, here: Context, channel: str) -> dict[str, Any]:
         "version": found.version,
         "changed_at": found.changed_at.isoformat() if found.changed_at else None,
     }
+
+
+def _open_part(name: str, value: Any) -> Any:
+    """What of a setting may be shown; a gateway's key may stand in its address, too."""
+    if name in SECRET:
+        return True
+    return value.partition("?")[0] if name == "url" else value
 
 
 # Browsers

@@ -20,7 +20,7 @@ from dawr.notifications.channel import Channel, channels_of
 from dawr.notifications.commands_send import Ready
 from dawr.notifications.jobs_rounds import Rounds
 from dawr.notifications.rules import MOST_TRIES, Status, pause_after
-from dawr.notifications.rules_channels import Outcome, Reason, Result
+from dawr.notifications.rules_channels import Outcome, Pace, Reason, Result
 from dawr.notifications.store_deliveries import Mark
 from dawr.platform.clock import Clock
 from dawr.platform.errors import TooManyRequests, Unavailable
@@ -35,7 +35,11 @@ LAST_WORDS_SECONDS = 0.4
 BEGIN_WITHIN, ANSWER_WITHIN, MARK_WITHIN = 1 / 3, 1 / 2, 1 / 3
 """Parts of the lease. A message that was claimed longer ago is not begun any more: its lease could end before the vendor has
 answered."""
+AT_ONCE = 64
+"""How many messages one process hands over at once, in all facilities together."""
 _PLAIN = re.compile(r"[!-~]{1,200}")
+Line = tuple[UUID, str]
+"""A facility's channel. What one vendor says, or how slow it is, holds for this one alone."""
 log = get_logger(__name__)
 
 
@@ -50,8 +54,8 @@ class Sender:
         # Always on: vendors' limits hold whatever the installation's own do.
         self._limits = RateLimiter(services.db.pool, services.keyring, metrics=services.metrics)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._busy: Counter[str] = Counter()
-        self._resting: dict[str, float] = {}
+        self._busy: Counter[Line] = Counter()
+        self._resting: dict[Line, float] = {}
 
     async def run(self) -> None:
         """Until ``stop``; what is being sent then gets a moment to end."""
@@ -77,21 +81,22 @@ class Sender:
 
     async def _begin(self, facility_id: UUID, channel: Channel) -> None:
         """Claims as many messages as there is room for, and sends them behind."""
-        free = channel.pace.at_once - self._busy[channel.name]
-        if free <= 0 or self._rounds.stopping or time.monotonic() < self._resting.get(channel.name, 0.0):
+        line = (facility_id, channel.name)
+        free = min(channel.pace.at_once - self._busy[line], AT_ONCE - len(self._tasks))
+        if free <= 0 or self._rounds.stopping or self._rests(line):
             return
         claimed_at = time.monotonic()
         async with self._services.db.write(facility_id) as tx:
             ready = await commands_send.take(tx, self._services, channel.name, limit=free)
         for one in ready:
-            self._busy[channel.name] += 1
+            self._busy[line] += 1
             task = asyncio.create_task(self._send(channel, one, claimed_at), name=f"send {channel.name}")
             self._tasks.add(task)
-            task.add_done_callback(partial(self._ended, facility_id, channel.name))
+            task.add_done_callback(partial(self._ended, line))
 
     async def _send(self, channel: Channel, one: Ready, claimed_at: float) -> None:
         try:
-            if not await self._may_send(channel, claimed_at):
+            if not await self._may_send((one.message.facility_id, channel.name), channel.pace, claimed_at):
                 await self._settle(partial(self._give_back, one))
                 return
             result = await self._hand_over(channel, one)
@@ -101,22 +106,23 @@ class Sender:
             with contextlib.suppress(Exception):
                 await in_time(self._mark(one, unknown), LAST_WORDS_SECONDS)
             raise
-        if result.retry_after:
-            self._resting[channel.name] = time.monotonic() + result.retry_after
+        if result.retry_after and channel.pace.rests:
+            self._resting[one.message.facility_id, channel.name] = time.monotonic() + result.retry_after
         self._services.metrics.jobs.labels(name=f"send_{channel.name}", outcome=result.outcome.value).inc()
         await self._settle(partial(self._mark, one, mark_of(one, result, self._services.clock)))
 
-    async def _may_send(self, channel: Channel, claimed_at: float) -> bool:
-        if time.monotonic() - claimed_at > _of_lease(BEGIN_WITHIN) or time.monotonic() < self._resting.get(
-            channel.name, 0.0
-        ):
+    def _rests(self, line: Line) -> bool:
+        return time.monotonic() < self._resting.get(line, 0.0)
+
+    async def _may_send(self, line: Line, pace: Pace, claimed_at: float) -> bool:
+        if time.monotonic() - claimed_at > _of_lease(BEGIN_WITHIN) or self._rests(line):
             return False
-        pace = channel.pace
-        limit = Limit(f"send_{channel.name}", pace.per_second, timedelta(seconds=1), pace.burst)
+        facility_id, channel = line
+        limit = Limit(f"send_{channel}", pace.per_second, timedelta(seconds=1), pace.burst)
         try:
-            await self._limits.check((limit, channel.name))
+            await self._limits.check((limit, f"{facility_id}/{channel}"))
         except TooManyRequests as refused:
-            self._resting[channel.name] = time.monotonic() + (refused.retry_after or 1)
+            self._resting[line] = time.monotonic() + (refused.retry_after or 1)
             return False
         except Unavailable:
             return False
@@ -147,10 +153,12 @@ class Sender:
         with contextlib.suppress(Unavailable, TimeoutError):
             await retry(write, on=(Unavailable,), attempts=20, deadline=_of_lease(MARK_WITHIN))
 
-    def _ended(self, facility_id: UUID, channel: str, task: asyncio.Task[None]) -> None:
+    def _ended(self, line: Line, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._busy[channel] -= 1
-        self._rounds.wake(facility_id)
+        self._busy[line] -= 1
+        if not self._busy[line]:
+            del self._busy[line]
+        self._rounds.wake(line[0])
         if not task.cancelled() and (error := task.exception()):
             log.error("sender_broken", error=type(error).__name__, exc_info=error)
 

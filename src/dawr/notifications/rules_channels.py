@@ -103,10 +103,12 @@ SENT = Result(Outcome.SENT)
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast a vendor may be used, by all processes together: ``per_second`` in the long run, ``burst`` at once; and how many
-    calls one process makes at once, each for at most ``seconds`` (then its outcome is unknown)."""
+    """How fast a facility's vendor may be used, by all processes together: ``per_second`` in the long run, ``burst`` at once; and
+    how many calls one process makes at once, each for at most ``seconds`` (then its outcome is unknown). ``rests``: a pause
+    that is asked for holds for all its messages; not so where each goes to a vendor of its receiver's own choice."""
 
     per_second: int = 20
     burst: int = 20
     at_once: int = 8
     seconds: float = 15.0
+    rests: bool = True

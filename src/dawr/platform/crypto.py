@@ -236,6 +236,11 @@ class Keyring:
             return False
         return hmac.compare_digest(self.mac(purpose, message, key_id=key_id)[1], mac)
 
+    def lasting(self, purpose: str) -> bytes:
+        """32 bytes for this purpose (a constant of the code) that no change of keys changes, as what others have kept of ours
+        (the key that a browser subscribed with) must not."""
+        return _hkdf(self._index, f"lasting/{purpose}")
+
     def derive(self, purpose: str, key_id: int) -> bytes:
         """32 bytes for this purpose (a constant of the code: signing keys, for one), always the same."""
         return self._derived(f"derive/{purpose}", key_id)

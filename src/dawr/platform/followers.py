@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer,
 
 from dawr.platform import events
 from dawr.platform.db import Database, ReadTx, Stream, WriteTx
+from dawr.platform.errors import Unavailable
 from dawr.platform.events import START, Place, Recorded
 from dawr.platform.schema import facility_table
 
@@ -22,6 +23,7 @@ LEASE_SECONDS = 60
 BATCH = 50
 FIRST_PAUSE = 2.0
 LONGEST_PAUSE = 600.0
+UNFORESEEN = 5
 
 follower = facility_table(
     "follower",
@@ -52,6 +54,10 @@ UPDATE follower SET due = clock_timestamp() + make_interval(secs => %(lease)s)
 WHERE facility_id = %(facility_id)s AND follower = %(name)s AND enabled AND due <= clock_timestamp()
 RETURNING xact, id, attempts
 """
+_STANDS = """
+SELECT xact, id, enabled AND due <= clock_timestamp() AS due FROM follower
+WHERE facility_id = %(facility_id)s AND follower = %(name)s
+"""
 _MOVE = """
 UPDATE follower SET xact = %(xact)s, id = %(id)s, attempts = %(attempts)s,
        due = clock_timestamp() + make_interval(secs => %(pause)s)
@@ -73,6 +79,7 @@ _FORGET = """
 WITH gone AS (DELETE FROM follower_failure WHERE facility_id = %(facility_id)s AND follower = %(name)s)
 DELETE FROM follower WHERE facility_id = %(facility_id)s AND follower = %(name)s
 """
+_FORGET_FAILURES = "DELETE FROM follower_failure WHERE facility_id = %(facility_id)s AND at < %(before)s"
 _STATES = """
 SELECT follower, enabled, attempts,
        (SELECT count(*) FROM follower_failure x WHERE x.facility_id = f.facility_id AND x.follower = f.follower
@@ -93,6 +100,10 @@ class Failed(Exception):
         super().__init__(shown)
         self.tries = tries
         self.pause = pause
+
+
+class CannotFollow(Exception):
+    """There is nobody to tell: nothing was tried, and all of it waits."""
 
 
 Tell = Callable[[Recorded], Awaitable[None]]
@@ -146,6 +157,10 @@ async def forget(tx: WriteTx, name: str) -> None:
     await tx.execute(_FORGET, name=name)
 
 
+async def forget_failures(tx: WriteTx, before: datetime) -> None:
+    await tx.execute(_FORGET_FAILURES, before=before)
+
+
 async def states(tx: ReadTx, names: Sequence[str]) -> dict[str, State]:
     """Of each of the names; one that was not met yet is enabled."""
     rows = await tx.rows(_STATES, names=list(names), since=tx.now)
@@ -160,6 +175,8 @@ async def failures(tx: ReadTx, name: str, *, limit: int = 100) -> list[Failure]:
 
 async def turn(db: Database, facility_id: UUID, name: str, tell: Tell) -> bool:
     """Tells a follower what is new in one facility, for half of the lease at most; whether there was anything."""
+    if not await _has_news(db, facility_id, name):
+        return False
     async with db.write(facility_id) as tx:
         standing = await lease(tx, name)
     if standing is None:
@@ -180,6 +197,15 @@ async def turn(db: Database, facility_id: UUID, name: str, tell: Tell) -> bool:
     return bool(found)
 
 
+async def _has_news(db: Database, facility_id: UUID, name: str) -> bool:
+    """Whether there may be something to do: looked at without writing, since mostly there is not."""
+    async with db.read(facility_id) as tx:
+        row = await tx.row(_STANDS, name=name)
+        if row is None:
+            return True
+        return row["due"] and bool(await events.tail(tx, Place(row["xact"], row["id"]), limit=1))
+
+
 async def _told(
     standing: Standing, found: Sequence[tuple[Place, Recorded]], tell: Tell
 ) -> tuple[Standing, tuple[Place, Recorded, Failed] | None]:
@@ -191,6 +217,12 @@ async def _told(
             await tell(recorded)
         except Failed as error:
             return Standing(standing.place, standing.attempts + 1), (place, recorded, error)
+        except Exception as error:
+            # Whoever is told must not end the worker that tells the others.
+            if isinstance(error, (Unavailable, CannotFollow)):
+                raise
+            failed = Failed(type(error).__name__, tries=UNFORESEEN)
+            return Standing(standing.place, standing.attempts + 1), (place, recorded, failed)
         standing = Standing(place, 0)
     return standing, None
 

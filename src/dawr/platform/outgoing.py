@@ -9,16 +9,18 @@ import socket
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpcore2
 
-from dawr.platform.addresses import Network
+from dawr.platform.addresses import Address, Network
 
 MOST_BYTES = 64 * 1024
 SECONDS = 10.0
+LONGEST_WAIT = 600.0
+_NAT64, _COMPATIBLE = ip_network("64:ff9b::/96"), ip_network("::/96")
 
 
 class NotSent(Exception):
@@ -47,9 +49,9 @@ class Answer:
 
     @property
     def retry_after(self) -> float | None:
-        """The seconds that the other side asks to wait, where it says so in seconds."""
+        """The seconds that the other side asks to wait, where it says so in seconds; ``LONGEST_WAIT`` at most."""
         asked = self.headers.get("retry-after", "")
-        return float(asked) if asked.isascii() and asked.isdigit() else None
+        return min(float(asked), LONGEST_WAIT) if asked.isascii() and asked.isdigit() else None
 
 
 class Outgoing:
@@ -58,12 +60,17 @@ class Outgoing:
     def __init__(self, *, private: Sequence[Network] = (), seconds: float = SECONDS) -> None:
         self._seconds = seconds
         self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=ssl.create_default_context(), network_backend=_Guarded(private), max_connections=50
+            ssl_context=ssl.create_default_context(), network_backend=_Guarded(private), max_connections=200
         )
 
     async def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Answer:
         """What the other side answers, whatever its status. Raises ``NotSent`` or ``OutcomeUnknown``."""
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
+        try:
+            parts = urlsplit(url)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 80) > 0
+        except ValueError:
+            known = False
+        if not known or not url.isascii():
             raise ForbiddenAddress("not an http address")
         try:
             async with asyncio.timeout(self._seconds):
@@ -126,9 +133,18 @@ def _require(addresses: Sequence[str], private: Sequence[Network]) -> None:
 
 
 def _may_ask(text: str, private: Sequence[Network]) -> bool:
-    found = ip_address(text.partition("%")[0])
-    plain = getattr(found, "ipv4_mapped", None) or found
-    return (plain.is_global and not plain.is_multicast) or any(plain in network for network in private)
+    plain = _meant(ip_address(text.partition("%")[0]))
+    public = plain.is_global and not plain.is_multicast and not getattr(plain, "is_site_local", False)
+    return public or any(plain in network for network in private)
+
+
+def _meant(found: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, by way of NAT64 or the deprecated compatible form."""
+    if isinstance(found, IPv4Address):
+        return found
+    if found in _NAT64 or found in _COMPATIBLE:
+        return IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.ipv4_mapped or found.sixtofour or found
 
 
 class _Guarded(httpcore2.AsyncNetworkBackend):
@@ -166,6 +182,6 @@ async def _resolved(host: str, port: int) -> list[str]:
     """The addresses of a name, each once, in the resolver's order."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise httpcore2.ConnectError("the name is not known") from error
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))

@@ -35,7 +35,9 @@ class PluginWorker:
         """Until ``stop``; what a plugin is told at that moment it is told again by whoever comes next."""
         try:
             with self._waker:
-                await asyncio.gather(*(self._serve(one) for one in self._processes))
+                async with asyncio.TaskGroup() as group:
+                    for one in self._processes:
+                        group.create_task(self._serve(one))
         finally:
             for one in self._processes:
                 await one.close()

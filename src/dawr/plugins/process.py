@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from dawr.hooks import SECONDS
+from dawr.platform.followers import CannotFollow
 from dawr.platform.logging import get_logger
 
 START_SECONDS = 20
@@ -20,7 +21,7 @@ class PluginError(Exception):
     """The message is what is shown of a failure."""
 
 
-class CannotStart(Exception):
+class CannotStart(CannotFollow):
     """The plugin is not there, or not one: what happens has to wait for it."""
 
 

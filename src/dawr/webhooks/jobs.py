@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections import defaultdict
+from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
@@ -12,6 +14,7 @@ from dawr.platform import followers
 from dawr.platform.errors import Unavailable
 from dawr.platform.events import Recorded
 from dawr.platform.followers import Failed, Waker
+from dawr.platform.jobs import periodic
 from dawr.platform.logging import get_logger
 from dawr.platform.outgoing import Answer, ForbiddenAddress, NotSent, OutcomeUnknown, Outgoing
 from dawr.platform.services import Services
@@ -20,7 +23,9 @@ from dawr.webhooks.rules import TRIES, Webhook, follower, message_id, signed
 
 POLL_SECONDS = 2.0
 LOOK_SECONDS = 15.0
-AT_ONCE = 16
+FAILURES_KEPT = timedelta(days=30)
+GATHER_SECONDS = 0.25
+AT_ONCE = 4
 BUSY = frozenset({408, 425, 429})
 GONE = 410
 INTERNAL = frozenset({"before"})
@@ -34,7 +39,8 @@ class WebhookWorker:
         self._services = services
         self._waker = Waker(services.db)
         self._outgoing = Outgoing(private=services.settings.outgoing_networks)
-        self._gate = asyncio.Semaphore(AT_ONCE)
+        self._running: dict[UUID, asyncio.Task[None]] = {}
+        self._gates: defaultdict[UUID, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
         self._with_any: list[UUID] = []
         self._looked_at = float("-inf")
 
@@ -42,22 +48,44 @@ class WebhookWorker:
         try:
             with self._waker:
                 while not self._waker.stopping:
-                    if not await self._round():
-                        await self._waker.news(POLL_SECONDS)
+                    await self._begin()
+                    await self._waker.news(POLL_SECONDS)
+                    # What comes together is looked for together.
+                    await asyncio.sleep(GATHER_SECONDS)
         finally:
+            for task in self._running.values():
+                task.cancel()
+            await asyncio.gather(*self._running.values(), return_exceptions=True)
             await self._outgoing.close()
 
     def stop(self) -> None:
         self._waker.stop()
 
-    async def _round(self) -> bool:
-        """One turn of every webhook; whether any had something to do."""
+    async def _begin(self) -> None:
+        """Lets every webhook that is not being told anything go on: none waits for another."""
         try:
             await self._look()
-            moved = await asyncio.gather(*(self.turn(one) for one in self._with_any))
+            for facility_id in self._with_any:
+                for one in await self._webhooks(facility_id):
+                    if one.id not in self._running:
+                        self._running[one.id] = asyncio.create_task(self._follow(facility_id, one))
         except Unavailable:
-            return False
-        return any(moved)
+            return
+
+    async def _follow(self, facility_id: UUID, webhook: Webhook) -> None:
+        try:
+            while await self._turn_of(facility_id, webhook) and not self._waker.stopping:
+                pass
+        except Unavailable:
+            pass
+        except Exception as error:
+            log.error("webhook_broken", webhook=str(webhook.id), error=type(error).__name__, exc_info=error)
+        finally:
+            del self._running[webhook.id]
+
+    async def _webhooks(self, facility_id: UUID) -> list[Webhook]:
+        async with self._services.db.read(facility_id) as tx:
+            return await queries.webhooks(tx, self._services.keyring)
 
     async def _look(self) -> None:
         """Which facilities have webhooks at all: most have none, and each is asked but now and then."""
@@ -71,17 +99,14 @@ class WebhookWorker:
         self._with_any, self._looked_at = found, time.monotonic()
 
     async def turn(self, facility_id: UUID) -> bool:
-        """Tells the webhooks of one facility what is new; whether there was anything."""
+        """Tells each webhook of one facility what is new; whether there was anything."""
+        return any([await self._turn_of(facility_id, one) for one in await self._webhooks(facility_id)])
+
+    async def _turn_of(self, facility_id: UUID, webhook: Webhook) -> bool:
         facility = await facilities.locate(self._services, id=facility_id)
         assert facility is not None
-        async with self._services.db.read(facility_id) as tx:
-            every = await queries.webhooks(tx, self._services.keyring)
-        moved = await asyncio.gather(*(self._turn_of(facility_id, facility.slug, one) for one in every))
-        return any(moved)
-
-    async def _turn_of(self, facility_id: UUID, slug: str, webhook: Webhook) -> bool:
-        tell = partial(self._tell, facility_id, slug, webhook)
-        async with self._gate:
+        tell = partial(self._tell, facility_id, facility.slug, webhook)
+        async with self._gates[facility_id]:
             return await followers.turn(self._services.db, facility_id, follower(webhook.id), tell)
 
     async def _tell(self, facility_id: UUID, slug: str, webhook: Webhook, recorded: Recorded) -> None:
@@ -105,6 +130,15 @@ class WebhookWorker:
         log.warning("webhook_gone", webhook=str(webhook.id))
         async with self._services.db.write(facility_id) as tx:
             await followers.switch(tx, follower(webhook.id), enabled=False)
+
+
+@periodic("forget_failures", every_seconds=3600)
+async def forget_failures(services: Services) -> None:
+    """Deletes what webhooks and plugins failed at a month ago."""
+    before = services.clock.now() - FAILURES_KEPT
+    for facility_id in await facilities.every_facility(services):
+        async with services.db.write(facility_id) as tx:
+            await followers.forget_failures(tx, before)
 
 
 def content(facility: str, recorded: Recorded) -> bytes:

@@ -3,7 +3,9 @@
 from fastapi import FastAPI
 
 from dawr.platform.services import Services
-from dawr.webhooks import api
+from dawr.webhooks import api, jobs
+
+JOBS = (jobs.forget_failures,)
 
 
 def mount(app: FastAPI, _: Services) -> None:

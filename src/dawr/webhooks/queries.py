@@ -3,8 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from dawr.platform.crypto import Keyring
+from dawr.platform.crypto import CannotOpenError, Keyring
 from dawr.platform.db import ReadTx
+from dawr.platform.logging import get_logger
 from dawr.webhooks.rules import Webhook, WebhookNotFound
 
 _ALL = """
@@ -12,12 +13,19 @@ SELECT webhook, url_sealed, secret_sealed, types, created_at,
        CASE WHEN earlier_until > %(now)s THEN earlier_sealed END AS earlier_sealed
 FROM webhook WHERE facility_id = %(facility_id)s AND (%(one)s::uuid IS NULL OR webhook = %(one)s) ORDER BY webhook
 """
+log = get_logger(__name__)
 _ANY = "SELECT EXISTS (SELECT FROM webhook WHERE facility_id = %(facility_id)s)"
 
 
 async def webhooks(tx: ReadTx, keyring: Keyring) -> list[Webhook]:
-    """In the order in which they were made."""
-    return [_opened(tx, keyring, row) for row in await tx.rows(_ALL, one=None, now=tx.now)]
+    """In the order in which they were made; one that opens with no key of ours is told nothing, and nobody waits for it."""
+    found = []
+    for row in await tx.rows(_ALL, one=None, now=tx.now):
+        try:
+            found.append(_opened(tx, keyring, row))
+        except CannotOpenError:
+            log.error("webhook_does_not_open", webhook=str(row["webhook"]))
+    return found
 
 
 async def webhook(tx: ReadTx, keyring: Keyring, webhook_id: UUID) -> Webhook:

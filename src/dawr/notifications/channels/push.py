@@ -19,6 +19,7 @@ from dawr.notifications import store_channels
 from dawr.notifications.channels.shelf import NO_ANSWER, Shelf, away, told
 from dawr.notifications.rules_channels import Message, Outcome, Pace, Reached, Reason, Result
 from dawr.notifications.store_channels import Subscription
+from dawr.platform.addresses import Network
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import ReadTx
 from dawr.platform.outgoing import NotSent, OutcomeUnknown, Outgoing
@@ -34,12 +35,13 @@ class Push:
     """Settings: ``contact``, the address (``mailto:`` or ``https:``) under which a browser's maker can reach the sender."""
 
     name = "push"
-    pace = Pace(per_second=50, burst=100, at_once=8, seconds=15.0)
+    pace = Pace(per_second=50, burst=100, at_once=16, seconds=15.0, rests=False)
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, *, private: Sequence[Network] = ()) -> None:
+        """``private`` is for tests: whoever holds a ticket names the address, so nothing of the hospital's own may be asked."""
         self._services = services
         self._shelf = Shelf(services, self.name)
-        self._outgoing = Outgoing(private=services.settings.outgoing_networks)
+        self._outgoing = Outgoing(private=private)
 
     async def set_up(self, tx: ReadTx) -> bool:
         return await self._shelf.settings_in(tx) is not None
@@ -112,9 +114,8 @@ def public_key(keyring: Keyring) -> str:
 
 
 def _private_key(keyring: Keyring) -> ec.EllipticCurvePrivateKey:
-    """Of the installation's first key: browsers keep to the key that they subscribed with, so it must not change with the
-    present one."""
-    secret = int.from_bytes(keyring.derive("web-push", min(keyring.key_ids)))
+    """Browsers keep to the key that they subscribed with."""
+    secret = int.from_bytes(keyring.lasting("web-push"))
     return ec.derive_private_key(secret % (_ORDER - 1) + 1, ec.SECP256R1())
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -15,6 +17,7 @@ from dawr.platform.db import ReadTx
 from dawr.platform.outgoing import Answer, NotSent, OutcomeUnknown, Outgoing
 from dawr.platform.services import Services
 
+_THREADS = ThreadPoolExecutor(8, thread_name_prefix="apprise")
 GATEWAYS = frozenset(
     {"africastalking", "atalk", "bulksms", "burstsms", "clicksend", "clickatell", "d7sms", "httpsms", "kavenegar"}
     | {"msg91", "msgbird", "plivo", "seven", "sinch", "sns", "twilio", "voipms", "nexmo", "vonage"}
@@ -98,7 +101,8 @@ def _id_in(answer: Answer, path: str | None) -> str | None:
 
 async def _by_apprise(message: Message, address: str) -> Result:
     """It tells only whether all went well: what did not may have been sent."""
-    sender = apprise.Apprise()
-    if not sender.add(address.replace("{to}", quote(message.to, safe=""))):
+    service = apprise.Apprise.instantiate(address.replace("{to}", quote(message.to, safe="")))
+    if service is None or address.partition(":")[0] not in GATEWAYS:
         return NOT_CONFIGURED
-    return SENT if await asyncio.to_thread(sender.notify, body=message.text) else NO_ANSWER
+    done = await asyncio.get_running_loop().run_in_executor(_THREADS, partial(service.notify, body=message.text))
+    return SENT if done else NO_ANSWER

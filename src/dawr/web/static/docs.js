@@ -5,6 +5,7 @@ globalThis.SwaggerUIBundle({
   url: place.dataset.openapi,
   domNode: place,
   deepLinking: true,
+  docExpansion: 'none',
   validatorUrl: null,
   tryItOutEnabled: false,
 });
