@@ -227,4 +227,6 @@ async def _changed(here: Context, actor: Actor, work: Callable[[WriteTx], Awaita
 async def _seen(tx: Any, here: Context, actor: Actor, appointment: UUID) -> dict[str, Any]:
     facility: Facility = here.facility
     found = await queries.seen_by(tx, actor, appointment)
-    return queries.shown(facility, found) | {"follow": queries.follow_of(here, appointment)}
+    # The secret acts as the patient: only the patient, and whoever may do all that it may, is shown it.
+    theirs = actor.kind == "patient" or actor.may(Right.APPOINTMENTS)
+    return queries.shown(facility, found) | {"follow": queries.follow_of(here, appointment) if theirs else None}

@@ -184,7 +184,7 @@ class AppointmentCard(BaseModel):
 
 
 class AppointmentAnswer(AppointmentCard):
-    follow: str = Field(description="The patient's address of the appointment")
+    follow: str | None = Field(description="The patient's address of the appointment; null for a doctor")
 
 
 class ListedAppointment(AppointmentCard):

@@ -4,7 +4,7 @@ from datetime import date, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
@@ -164,7 +164,7 @@ class RulesInBody(Body):
 
     items: Annotated[list[RuleInBody], Field(max_length=200)]
     quiet_hours: QuietInBody | None = None
-    version: Annotated[int, Field(ge=0)] | None = None
+    version: Annotated[StrictInt, Field(ge=0)] | None = None
 
 
 def rules_card(rules: Rules) -> dict[str, Any]:

@@ -85,8 +85,11 @@ async def open_record(patient: PatientId, body: shapes.Opening, here: Here) -> R
 @router.patch("/{patient:uuid}", responses=CHANGES | _CARD)
 async def change(patient: PatientId, body: shapes.PatientChange, here: Here) -> Response:
     """Changes the fields that are sent, and no others; 409 ``changed_meanwhile`` where ``version`` is no longer the present."""
+    await _count_opening(here)
     async with here.write() as tx:
-        return answer((await commands.change(tx, here, patient, body.changes(), version=body.version)).answer())
+        await commands.change(tx, here, patient, body.changes(), version=body.version)
+        # The answer is the whole record, so this is a reading, too.
+        return answer((await commands.open_record(tx, here, patient, purpose=Purpose.RECEPTION)).answer())
 
 
 @router.post("/{patient}/merge", responses=CHANGES | _CARD)
@@ -125,9 +128,13 @@ async def accesses(
     return answer({"items": [one.answer() for one in page], "next": cursor_of(last)})
 
 
-async def _opened(here: Context, patient: PatientId, asked: shapes.Opening) -> Response:
+async def _count_opening(here: Context) -> None:
     if here.actor.kind == "staff":
         await here.services.limits.check((OPENINGS, here.actor.label))
+
+
+async def _opened(here: Context, patient: PatientId, asked: shapes.Opening) -> Response:
+    await _count_opening(here)
     usual = Purpose.RECEPTION if here.actor.may(Right.PATIENTS) else Purpose.CARE
     async with here.write() as tx:
         card = await commands.open_record(tx, here, patient, purpose=asked.purpose or usual, reason=asked.reason)
@@ -135,6 +142,7 @@ async def _opened(here: Context, patient: PatientId, asked: shapes.Opening) -> R
 
 
 async def _card_now(here: Context, tx: ReadTx, done: Outcome) -> dict[str, Any]:
+    here.actor.require(Right.PATIENTS)
     return (await queries.card(tx, here, UUID(done.record))).answer()
 
 

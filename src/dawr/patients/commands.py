@@ -57,6 +57,11 @@ async def hold(tx: WriteTx, patient_id: UUID) -> UUID:
     return await store.hold(tx, patient_id)
 
 
+async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:
+    """As ``hold``, and nobody else holds the record meanwhile: for whoever is about to end it."""
+    return await store.hold_whole(tx, patient_id)
+
+
 async def open_record(
     tx: WriteTx, here: Context, patient_id: UUID, *, purpose: Purpose | str, reason: str | None = None
 ) -> PatientCard:

@@ -156,6 +156,10 @@ async def hold(tx: WriteTx, patient_id: UUID) -> UUID:
     return await _locked(tx, patient_id, _HOLD)
 
 
+async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:
+    return await _locked(tx, patient_id, _LOCK_WHOLE)
+
+
 async def _locked(tx: WriteTx, patient_id: UUID, lock: str) -> UUID:
     """The id of the surviving record, whose lock was taken. It may have been merged while this waited: then its survivor."""
     for _ in range(_RACES):

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
+from pydantic import StrictBool
 from starlette.responses import Response
 
 from dawr.accounts.rules import Right
@@ -23,7 +24,7 @@ NameInPath = Annotated[str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 
 
 class Switch(Body):
-    enabled: bool
+    enabled: StrictBool
 
 
 @router.get("/plugins", responses=documented(401, 403))

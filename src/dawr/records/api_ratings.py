@@ -1,6 +1,6 @@
 """Ratings over HTTP."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from dawr.platform.http.bodies import Body
 from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
+from dawr.platform.ratelimit import Limit
 from dawr.records import commands_ratings, queries_ratings, rules
 from dawr.records.api_shapes import Day, Here, IdInBody, answers
 from dawr.records.rules import Tally
@@ -62,9 +63,14 @@ class RatingsAnswer(Figures):
     words: list[RatingAnswer] | None
 
 
+BY_ADDRESS = Limit("rating_address", 300, timedelta(minutes=1), 300)
+BY_TICKET = Limit("rating_ticket", 10, timedelta(hours=1), 10)
+
+
 @router.post("/queue/rating", responses=documented(401, 403, 409) | answers(RatingAnswer) | answers(RatingAnswer, 201))
 async def rate(body: Rate, here: Here) -> Response:
     """By the ticket's secret, from the end of the service for 24 hours."""
+    await here.services.limits.check((BY_ADDRESS, here.address), (BY_TICKET, str(body.ticket)))
     actor = tickets.viewer(here, body.ticket)
 
     async def work(tx: WriteTx) -> Outcome:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from dawr.accounts.rules import Right
+from dawr.accounts.rules import SYSTEM, Right
 from dawr.appointments import queries as appointments
 from dawr.appointments.rules import Status as Booking
 from dawr.facilities.queries import Context
@@ -14,6 +14,7 @@ from dawr.facilities.rules import StillInUse
 from dawr.patients import commands as patients
 from dawr.patients.rules import Purpose
 from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.services import Services
 from dawr.records import queries, store_ratings
 from dawr.records.queries import Entry, Reached
 from dawr.visits import commands as visit_commands
@@ -48,13 +49,18 @@ async def erase(tx: WriteTx, here: Context, patient_id: UUID, *, reason: str) ->
     await _require_gone(tx, patient_id)
     gone = await patients.erase(tx, here, patient_id, reason)
     await visit_commands.forget(tx, patient_id)
-    await store_ratings.forget(tx, here.actor, gone)
     return gone
+
+
+async def forget_words(tx: WriteTx, _: Services, gone: Sequence[UUID]) -> None:
+    """Takes away what erased people wrote with their ratings: also when a backup had brought it back."""
+    if gone:
+        await store_ratings.forget(tx, SYSTEM, gone)
 
 
 async def _require_gone(tx: WriteTx, patient_id: UUID) -> None:
     # Held first: who is registered for something at this moment is seen.
-    await patients.hold(tx, patient_id)
+    await patients.hold_whole(tx, patient_id)
     here_now = [one for one in await visits.of_patient(tx, patient_id, limit=LATEST) if one.status in OPEN]
     to_come = await _to_come(tx, patient_id, tx.now)
     if here_now or to_come:

@@ -2,14 +2,18 @@
 
 from fastapi import FastAPI
 
+from dawr.patients.events import PATIENT_ERASED
+from dawr.platform import listeners
 from dawr.platform.services import Services
 from dawr.records import (
     api,
     api_ratings,
+    commands,
     store_tables,  # noqa: F401 - declares the tables
 )
 
 
-def mount(app: FastAPI, _: Services) -> None:
+def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api.router)
     app.include_router(api_ratings.router)
+    listeners.now(services, PATIENT_ERASED, commands.forget_words)

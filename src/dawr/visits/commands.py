@@ -216,6 +216,8 @@ async def _load(tx: WriteTx, here: Context, visit_id: UUID) -> tuple[Visit, Sequ
 
 async def opened(tx: WriteTx, here: Context, visit_id: UUID) -> VisitView:
     """A visit with its patient's data, for whoever may see it; that they were read is in the patient's trail."""
+    if not here.actor.may(Right.VISITS):
+        here.actor.require(Right.HISTORY)
     one = await store.visit(tx, visit_id)
     await queries.require_seen(tx, here.actor, one)
     try:

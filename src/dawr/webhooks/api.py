@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 from starlette.responses import Response
 
 from dawr.facilities.queries import Context
@@ -43,7 +43,7 @@ class WebhookChange(Body):
 
     url: Url | None = None
     types: Types | None = None
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
 
 @router.get("", responses=documented(401, 403))
