@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from dawr.appointments.rules import Status, WaitingStatus
 from dawr.appointments.rules_schedule import MOST_EXTRAS, MOST_WINDOWS, Reason
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import WEEKDAYS
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body
+from dawr.platform.http.bodies import Body, OpaqueId
 from dawr.platform.http.context import context
 
 T = TypeVar("T")
@@ -23,16 +23,8 @@ _CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
-
-
 Here = Annotated[Context, Depends(context)]
-Id = Annotated[UUID, BeforeValidator(_known_form)]
+Id = OpaqueId
 DoctorName = Annotated[str, StringConstraints(min_length=1, max_length=64), Field(examples=["dr.rao"])]
 DoctorInPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Secret = Annotated[str | None, Header(alias="Appointment-Secret", max_length=100)]

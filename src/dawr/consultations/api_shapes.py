@@ -2,25 +2,16 @@
 test does that."""
 
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Path
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
 
 from dawr.consultations.rules import LONGEST_NOTES, Standing
 from dawr.facilities.queries import Context
-from dawr.platform.http.bodies import Body, Reason
+from dawr.platform.http.bodies import Body, OpaqueId, Reason
 from dawr.platform.http.context import context
 
 ROOMY = str.maketrans({"\n": " ", "\t": " "})
-
-
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
 
 
 def _one_line_end(given: Any) -> Any:
@@ -28,7 +19,7 @@ def _one_line_end(given: Any) -> Any:
 
 
 Here = Annotated[Context, Depends(context)]
-IdInBody = Annotated[UUID, BeforeValidator(_known_form)]
+IdInBody = OpaqueId
 DoctorInPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Notes = Annotated[str, BeforeValidator(_one_line_end), StringConstraints(min_length=1, max_length=LONGEST_NOTES)]
 Outcome = Annotated[

@@ -6,11 +6,11 @@ from datetime import date, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
 
 from dawr.patients.rules import Channel, Gender, Identity, Preferences, Purpose
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, PersonName, Phone, Reason
+from dawr.platform.http.bodies import Body, OpaqueId, PersonName, Phone, Reason
 
 MOST_PHONES = 5
 EMPTIABLE = frozenset(
@@ -18,15 +18,7 @@ EMPTIABLE = frozenset(
 )
 
 
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
-
-
-PatientId = Annotated[UUID, BeforeValidator(_known_form)]
+PatientId = OpaqueId
 Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(date.fromisoformat)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]

@@ -2,21 +2,13 @@
 
 from datetime import date
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends
 from pydantic import BaseModel, BeforeValidator
 
 from dawr.facilities.queries import Context
+from dawr.platform.http.bodies import OpaqueId
 from dawr.platform.http.context import context
-
-
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
 
 
 def _day(given: Any) -> Any:
@@ -27,7 +19,7 @@ def _day(given: Any) -> Any:
 
 
 Here = Annotated[Context, Depends(context)]
-IdInBody = Annotated[UUID, BeforeValidator(_known_form)]
+IdInBody = OpaqueId
 IdInPath = IdInBody
 Day = Annotated[date, BeforeValidator(_day)]
 

@@ -6,7 +6,6 @@ from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Depends, Header, Query
-from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from dawr.accounts.rules import Actor, Right
@@ -15,7 +14,7 @@ from dawr.facilities.queries import Context
 from dawr.platform import events
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, Reason
+from dawr.platform.http.bodies import Body, OpaqueId, Reason
 from dawr.platform.http.context import context
 from dawr.platform.http.once import Work, answer, once, outcome
 from dawr.platform.http.problems import documented
@@ -28,17 +27,8 @@ from dawr.tickets.commands import Handover
 from dawr.tickets.people import passed_on, shown_person
 from dawr.tickets.rules import Place, Verb
 
-
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
-
-
 Here = Annotated[Context, Depends(context)]
-TicketId = Annotated[UUID, BeforeValidator(_known_form)]
+TicketId = OpaqueId
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 figures = APIRouter(prefix="/api/v1", tags=["figures"])
 CHANGES = documented(401, 403, 409) | answers(shapes.TicketAnswer)

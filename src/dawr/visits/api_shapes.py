@@ -3,26 +3,17 @@
 import re
 from datetime import date
 from typing import Annotated, Any
-from uuid import UUID
 
 from fastapi import Depends, Query
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
 
 from dawr.facilities.queries import Context
 from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, Reason
+from dawr.platform.http.bodies import Body, OpaqueId, Reason
 from dawr.platform.http.context import context
 from dawr.platform.http.paging import Page
 from dawr.tickets.rules import Priority
 from dawr.visits.rules import Status
-
-
-def _known_form(given: Any) -> Any:
-    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
-    try:
-        return UUID(given) if isinstance(given, str) else given
-    except ValueError:
-        return UUID(int=0)
 
 
 def _day(given: Any) -> Any:
@@ -33,7 +24,7 @@ def _day(given: Any) -> Any:
 
 
 Here = Annotated[Context, Depends(context)]
-Id = Annotated[UUID, BeforeValidator(_known_form)]
+Id = OpaqueId
 Day = Annotated[date, BeforeValidator(_day)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 

@@ -3,8 +3,9 @@
 import re
 import unicodedata
 from typing import Annotated, Any
+from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -30,6 +31,14 @@ def _decimal(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
 
+def _known_form(given: Any) -> Any:
+    """An id is opaque to clients: a text that is no id of ours is one that nobody has."""
+    try:
+        return UUID(given) if isinstance(given, str) else given
+    except ValueError:
+        return UUID(int=0)
+
+
 class Body(BaseModel):
     """The base of every request body: unknown fields and control characters are refused, spaces around texts dropped."""
 
@@ -45,3 +54,4 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Phone = Annotated[str, AfterValidator(_decimal), StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
+OpaqueId = Annotated[UUID, BeforeValidator(_known_form)]
