@@ -38,7 +38,7 @@ WITH asked AS MATERIALIZED (
   WHERE c.facility_id = %(facility_id)s AND c.kind = 'ticket' AND c.scope = w.clinic
   RETURNING c.scope AS clinic, c.last - w.many AS base, w.many
 ), moved AS (
-  UPDATE queue q SET version = q.version + c.many FROM counted c
+  UPDATE queue q SET version = q.version + c.many, waiting = q.waiting + c.many FROM counted c
   WHERE q.facility_id = %(facility_id)s AND q.clinic = c.clinic
   RETURNING q.clinic, q.version - c.many AS base, q.service_day
 ), made AS (

@@ -16,6 +16,7 @@ import dawr.consultations.mount
 import dawr.facilities.mount
 import dawr.notifications.mount
 import dawr.patients.mount
+import dawr.platform.keyguard
 import dawr.platform.upkeep
 import dawr.plugins.mount
 import dawr.realtime.mount
@@ -37,10 +38,20 @@ from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http import health, openapi, problems
-from dawr.platform.http.admission import Admission
+from dawr.platform.http.admission import Admission, Lanes
 from dawr.platform.http.context import DEVICE_COOKIE, TICKET_COOKIE
-from dawr.platform.http.middleware import FacilityPrefix, PlainRequests, RequestLog, Scope, body_of, headers_of
-from dawr.platform.http.plain import PlainOperations
+from dawr.platform.http.headers import SecurityHeaders
+from dawr.platform.http.middleware import (
+    FacilityPrefix,
+    PlainRequests,
+    Receive,
+    RequestLog,
+    Scope,
+    Send,
+    body_of,
+    headers_of,
+)
+from dawr.platform.http.plain import PlainOperations, Shortcut
 from dawr.platform.idempotency import Key, KeyMalformed
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -92,10 +103,22 @@ def build_services(settings: Settings, *, clock: Clock | None = None) -> Service
     return Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
 
 
+class App(FastAPI):
+    """Answers what crowds ask for before the framework and every middleware."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shortcut: Shortcut = self.state.shortcut
+        if shortcut.takes(scope):
+            scope["app"] = self
+            await shortcut(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
 def create_app(services: Services) -> FastAPI:
     """The app with every slice mounted. ``app.state.lifespans`` run around its life, ``on_stop`` when it is told to end;
     ``why_not`` is what kept it from starting."""
-    app = FastAPI(
+    app = App(
         title="Dawr",
         version=version("dawr"),
         lifespan=_live,
@@ -109,15 +132,18 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.resolve = _resolve
     app.state.lifespans = []
+    lanes = Lanes(services)
     app.state.plain_operations = {}
+    app.state.shortcut = Shortcut(app.state.plain_operations, lanes, services.metrics)
     app.state.on_stop = []
     app.state.why_not = None
     problems.install(app)
     app.add_middleware(PlainOperations, operations=app.state.plain_operations)
-    app.add_middleware(Admission, services=services)
+    app.add_middleware(Admission, lanes=lanes)
     app.add_middleware(FacilityPrefix)
     app.add_middleware(PlainRequests)
     app.add_middleware(RequestLog, metrics=services.metrics)
+    app.add_middleware(SecurityHeaders)
     for mount in (health.mount, *MOUNTS, openapi.mount):
         mount(app, services)
     return app
@@ -156,7 +182,7 @@ async def _resolve(request: Request) -> Context:
         actor=actor,
         language=problems.language_of({"accept-language": headers.get(b"accept-language", b"").decode("latin-1")}),
         address=limit_bucket(client_address(request.scope, services.settings.trusted_proxies)),
-        device=device if met else secrets.token_urlsafe(24),
+        device=device if met else secrets.token_hex(20),
         new_device=not met,
         secure=request.scope["scheme"] == "https",
         secrets=_ticket_secrets(headers, cookies),
@@ -198,7 +224,7 @@ def _ticket_secrets(headers: Mapping[bytes, bytes], cookies: Mapping[str, str]) 
     given = headers.get(b"ticket-secret")
     if given is not None:
         return (given.decode("latin-1"),)
-    return tuple(value for name, value in cookies.items() if name.startswith(TICKET_COOKIE))[:20]
+    return tuple(value for name, value in cookies.items() if name.startswith(TICKET_COOKIE))[:20] if cookies else ()
 
 
 def _idempotency_key(scope: Scope, services: Services, actor: Actor) -> Key | None:

@@ -78,7 +78,8 @@ async def crowd(house: House, count: int) -> list[Entered]:
             personal = keep_person(here, ticket_id, user=f"crowd-{n}", name=None, phone=None)
             arrivals.append(Arrival(ticket_id, None, Priority.NORMAL, None, personal))
         doors = await store_crowd.doors(tx, here.facility, ["lab"], [])
-        found = (await commands_crowd.enter_crowds(tx, here.facility, [(doors["lab"], arrivals)]))[0]
+        async with commands_crowd.entering(tx, here.facility, [(doors["lab"], arrivals)]) as entered:
+            found = entered[0]
     assert all(isinstance(one, Entered) for one in found)
     return [one for one in found if isinstance(one, Entered)]
 

@@ -58,7 +58,8 @@ SELECT facility_id, 'queue:' || clinic, changed_version, id::text, 'ticket_enter
 FROM ticket WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) AND status = 'waiting'
 """
 _WAITING_VERSIONS = """
-UPDATE queue SET version = version + %(each)s, last_key = (extract(epoch FROM now()) * 1e9)::bigint
+UPDATE queue SET version = version + %(each)s, waiting = waiting + %(each)s,
+       last_key = (extract(epoch FROM now()) * 1e9)::bigint
 WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s)
 """
 # Of ten people eight were served, one did not come and one cancelled.

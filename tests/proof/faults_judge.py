@@ -192,7 +192,7 @@ class Kept:
     counters: Rows
 
     def wrong(self) -> list[str]:
-        return [*self._gaps_in_log(), *self._gaps_in_numbers(), *self._not_as_logged()]
+        return [*self._gaps_in_log(), *self._gaps_in_numbers(), *self._not_as_logged(), *self._miscounted()]
 
     def days_wrong(self) -> Iterator[str]:
         """A service day turns once, and forwards."""
@@ -227,6 +227,12 @@ class Kept:
             if latest.get(one["id"]) != one["status"]:
                 yield f"ticket {one['id']} is {one['status']}, its log says {latest.get(one['id'])}"
 
+    def _miscounted(self) -> Iterator[str]:
+        waiting = Counter(one["clinic"] for one in self.tickets if one["status"] == "waiting")
+        for queue in self.queues:
+            if queue["waiting"] != waiting[queue["clinic"]]:
+                yield f"{queue['clinic']} takes {queue['waiting']} for waiting, {waiting[queue['clinic']]} are"
+
 
 def _kept(owner: psycopg.Connection[dict[str, Any]], clinics: Sequence[str]) -> Kept:
     """Of these clinics: every ticket, every event in the order of its stream, the queues and the counters."""
@@ -242,7 +248,7 @@ def _kept(owner: psycopg.Connection[dict[str, Any]], clinics: Sequence[str]) -> 
             "SELECT stream, version, entity, type, data, actor, at FROM event"
             " WHERE stream = ANY(SELECT 'queue:' || unnest(%(clinics)s::text[])) ORDER BY stream, version"
         ),
-        rows("SELECT clinic, version FROM queue WHERE clinic = ANY(%(clinics)s)"),
+        rows("SELECT clinic, version, waiting FROM queue WHERE clinic = ANY(%(clinics)s)"),
         rows("SELECT scope, service_day, series, last FROM counter WHERE kind = 'ticket' AND scope = ANY(%(clinics)s)"),
     )
 

@@ -27,11 +27,12 @@ def event(version: int, number: int, kind: str, **data: Any) -> dict[str, Any]:
 GOOD = Kept(
     tickets=[SERIES | {"id": f"t{n}", "number": n, "status": "waiting"} for n in (1, 2)],
     events=[event(n, n, "ticket_entered", status="waiting") for n in (1, 2)],
-    queues=[{"clinic": "lab", "version": 2}],
+    queues=[{"clinic": "lab", "version": 2, "waiting": 2}],
     counters=[{"scope": "lab", "service_day": "2026-11-22", "series": 1, "last": 2}],
 )
 BAD = {
-    "a version left out": replace(GOOD, queues=[{"clinic": "lab", "version": 3}]),
+    "a version left out": replace(GOOD, queues=[GOOD.queues[0] | {"version": 3}]),
+    "somebody who waits not counted": replace(GOOD, queues=[GOOD.queues[0] | {"waiting": 1}]),
     "a ticket gone": replace(GOOD, tickets=GOOD.tickets[:1]),
     "a number twice": replace(GOOD, tickets=[GOOD.tickets[0], GOOD.tickets[1] | {"number": 1}]),
     "a counter ahead": replace(GOOD, counters=[GOOD.counters[0] | {"last": 3}]),

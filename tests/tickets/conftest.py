@@ -1,6 +1,6 @@
 """Shorthands for the queue's tests: people come, desks call."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,11 +183,20 @@ class Floor:
             return [one.type for one in await events.history(tx, ticket.id)]
 
 
+_MISCOUNTED = """
+SELECT clinic FROM queue q WHERE facility_id = %(facility_id)s AND waiting <> (
+  SELECT count(*) FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.status = 'waiting')
+"""
+
+
 @pytest.fixture
-def floor(house: House) -> Floor:
-    """A waiting room hours away from the turn of the service day, so that no step in time crosses it by chance."""
+async def floor(house: House) -> AsyncIterator[Floor]:
+    """A waiting room hours away from the turn of the service day, so that no step in time crosses it by chance; whatever was
+    done there, its queues know how many wait."""
     now = house.clock.now()
     turn = house.facility.day_start(house.facility.service_day(now) + timedelta(days=1))
     if turn - now < timedelta(hours=2):
         house.clock.offset -= timedelta(hours=3)
-    return Floor(house)
+    yield Floor(house)
+    async with house.services.db.read(house.facility.id) as tx:
+        assert await tx.rows(_MISCOUNTED) == []

@@ -75,7 +75,7 @@ def ticket(status: Status, *, order_key: int = KEY, day: date = TODAY) -> Ticket
 
 
 def queue(last_key: int = 0) -> Queue:
-    return Queue("lab", TODAY, 1, 1, last_key, True)
+    return Queue("lab", TODAY, 1, 1, last_key, True, 0)
 
 
 # From where to where

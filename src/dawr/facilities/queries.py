@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
-from weakref import WeakKeyDictionary
 
 from dawr.accounts.rules import Actor, Right
 from dawr.facilities.rules import (
@@ -68,6 +67,7 @@ _DEFAULT = "SELECT directory.default_facility()"
 Wanted = str | int | UUID | None
 LOCATED_SECONDS = 1.0
 MOST_LOCATED = 1024
+_LOCATED = "facilities_located"
 HIGHEST_NO = 2**31 - 1
 
 
@@ -210,9 +210,11 @@ async def locate(
 ) -> Facility | None:
     """The facility of this short name, number or id; without any of them the default one. At most a second old."""
     wanted: Wanted = id or (no if no is not None else slug or services.settings.default_facility)
-    if services.db not in _located:
-        _located[services.db] = _Located(services.db)
-    return await _located[services.db].find(services.db, wanted)
+    located = services.additions.get(_LOCATED)
+    if located is None:
+        located = services.additions[_LOCATED] = _Located(services.db).find
+    found: Facility | None = await located(wanted)
+    return found
 
 
 async def every_facility(services: Services) -> list[UUID]:
@@ -229,23 +231,24 @@ class _Located:
     """The facilities found in one database within the last second. Callers who miss together ask once."""
 
     def __init__(self, db: Database) -> None:
+        self._db = db
         self._kept: dict[Wanted, tuple[float, Facility]] = {}
         self._asked: dict[Wanted, asyncio.Task[Facility | None]] = {}
         db.on_commit.append(self._forget)
 
-    async def find(self, db: Database, wanted: Wanted) -> Facility | None:
+    async def find(self, wanted: Wanted) -> Facility | None:
         until, found = self._kept.get(wanted, (0.0, None))
         if until > time.monotonic():
             return found
         if wanted not in self._asked:
-            task = asyncio.ensure_future(self._ask(db, wanted))
+            task = asyncio.ensure_future(self._ask(wanted))
             self._asked[wanted] = task
             task.add_done_callback(lambda _: self._asked.pop(wanted, None))
         # Shielded: one caller's hanging up is no answer for the others.
         return await asyncio.shield(self._asked[wanted])
 
-    async def _ask(self, db: Database, wanted: Wanted) -> Facility | None:
-        found = await _find(db, wanted)
+    async def _ask(self, wanted: Wanted) -> Facility | None:
+        found = await _find(self._db, wanted)
         if found is not None:
             # What does not exist is not kept: whoever makes names up must not push the real ones out.
             if len(self._kept) >= MOST_LOCATED:
@@ -256,9 +259,6 @@ class _Located:
     def _forget(self, touched: set[Stream]) -> None:
         if any(stream == "facility" for _, stream in touched):
             self._kept.clear()
-
-
-_located: WeakKeyDictionary[Database, _Located] = WeakKeyDictionary()
 
 
 async def _find(db: Database, wanted: Wanted) -> Facility | None:

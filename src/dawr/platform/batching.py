@@ -6,8 +6,9 @@ connection instead of all.
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Generic, TypeVar
 
 from dawr.platform.errors import Unavailable
 
@@ -54,6 +55,21 @@ class Tray(Generic[K, Q, A]):
             for (_, future), answer in zip(batch, answers, strict=True):
                 _settle(future, answer)
         del self._waiting[key], self._running[key]
+
+
+@asynccontextmanager
+async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Begins ``work`` before the block, and ends with it: the block's computing falls into the time that the work waits."""
+    task = asyncio.create_task(work)
+    try:
+        # One turn of the loop, in which the work comes as far as its first wait.
+        await asyncio.sleep(0)
+        yield
+    except BaseException:
+        task.cancel()
+        await asyncio.wait([task])
+        raise
+    await task
 
 
 def _settle(future: asyncio.Future[A], answer: A | Exception) -> None:

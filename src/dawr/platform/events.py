@@ -4,7 +4,7 @@ A *stream* names a subject with a version of its own (``queue:lab``). Whoever ap
 its version, so a stream's versions have no gap. Data holds ids, codes and enums, never what describes a person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,7 +52,7 @@ log_epoch = global_table(
     grants="SELECT",
 )
 
-_APPEND = """
+APPEND = """
 INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)
 SELECT %(facility_id)s, stream, version, entity, type, data, actor, at FROM json_populate_recordset(NULL::event, %(rows)s)
 """
@@ -102,9 +102,14 @@ class Recorded:
 
 async def append(tx: WriteTx, events: Sequence[Recorded]) -> None:
     """Writes the events, whose versions the caller has taken under its subjects' locks, and marks their streams touched."""
+    await tx.insert_rows(APPEND, events)
+    touch(tx, events)
+
+
+def touch(tx: WriteTx, events: Iterable[Recorded]) -> None:
+    """Marks the streams of events as touched. For whoever sends them (the rows of ``APPEND``) with other things."""
     assert tx.facility_id is not None
-    await tx.insert_rows(_APPEND, [{name: getattr(one, name) for name in Recorded.__slots__} for one in events])
-    tx.touched.update((tx.facility_id, one.stream) for one in events)
+    tx.touched |= {(tx.facility_id, one) for one in {one.stream for one in events}}
 
 
 async def since(tx: ReadTx, *, stream: str, version: int, limit: int = 1000) -> list[Recorded]:

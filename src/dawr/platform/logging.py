@@ -26,6 +26,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 from dawr.platform.redaction import describe, mask, redact, safe
 
+_ROOT = logging.getLogger()
 _OURS = frozenset({"timestamp", "level", "logger"})
 # What may be anything else is a client's.
 _MADE_HERE = re.compile(r"[0-9a-f]{32}")
@@ -126,7 +127,7 @@ class _Handler(logging.StreamHandler[TextIO]):
         for render in self._renderers:
             line = render(None, "", line)
         with self.lock or nullcontext():
-            self.stream.write(f"{line}\n")
+            self.stream.write(line + "\n")
             self.stream.flush()
 
 
@@ -139,9 +140,11 @@ class _Sink:
         self.isEnabledFor = self._library.isEnabledFor
 
     def write(self, event: EventDict) -> None:
-        ours = [handler for handler in logging.getLogger().handlers if isinstance(handler, _Handler)]
-        for handler in ours:
-            handler.write(event)
+        ours = False
+        for handler in _ROOT.handlers:
+            if isinstance(handler, _Handler):
+                ours = True
+                handler.write(event)
         if not ours:
             level = logging.getLevelNamesMapping()[event["level"].upper()]
             self._library.log(level, "%s", _to_json(event))
@@ -243,7 +246,11 @@ def _as_json(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def _to_json(event: EventDict) -> str:
-    return orjson.dumps(event, default=lambda value: mask(str(value)), option=orjson.OPT_NON_STR_KEYS).decode()
+    return orjson.dumps(event, default=_masked, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+def _masked(value: object) -> str:
+    return mask(str(value))
 
 
 def _renderers(*, as_json: bool) -> list[Processor]:

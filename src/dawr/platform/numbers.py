@@ -32,7 +32,7 @@ ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last =
 RETURNING last
 """
 
-_TAKE = """
+TAKE = """
 INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)
 SELECT %(facility_id)s, %(kind)s, scope, service_day, series, last FROM json_populate_recordset(NULL::counter, %(rows)s)
 ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + excluded.last
@@ -61,12 +61,12 @@ class Wanted:
     count: int
 
 
-async def take(tx: WriteTx, *, kind: str, wanted: Sequence[Wanted]) -> Answers:
-    """Takes numbers of several counters, which the caller has read under a lock of its own. To be followed by ``confirm``."""
-    rows = [
+def rows_of(wanted: Sequence[Wanted]) -> list[dict[str, object]]:
+    """The rows of ``TAKE``, by which numbers of several counters are taken that the caller has read under a lock of its own.
+    What it returns is to be given to ``confirm``."""
+    return [
         {"scope": one.scope, "service_day": one.service_day, "series": one.series, "last": one.count} for one in wanted
     ]
-    return await tx.insert_rows(_TAKE, rows, kind=kind)
 
 
 async def confirm(taken: Answers, wanted: Sequence[Wanted]) -> None:

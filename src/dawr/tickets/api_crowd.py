@@ -24,7 +24,7 @@ from dawr.platform.logging import get_logger
 from dawr.tickets import queries, store_crowd
 from dawr.tickets.api_shapes import UNCHANGING, Enter
 from dawr.tickets.commands import Arrival
-from dawr.tickets.commands_crowd import Entered, enter_crowds
+from dawr.tickets.commands_crowd import Entered, entering
 from dawr.tickets.people import keep_person
 from dawr.tickets.store_crowd import Door
 
@@ -34,10 +34,17 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """One stranger's request for a ticket."""
+    """One stranger's request for a ticket. What can be made of it alone is made before it waits for others."""
 
     here: Context
     body: Enter
+    arrival: Arrival
+
+
+def asking(here: Context, body: Enter) -> Asking:
+    ticket_id = new_id(here.services.clock.now())
+    personal = keep_person(here, ticket_id, user=body.user, name=body.name, phone=body.phone)
+    return Asking(here, body, Arrival(ticket_id, body.doctor, body.priority, body.language, personal))
 
 
 Answer = Response | Problem | None
@@ -84,17 +91,17 @@ async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
 async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]) -> list[Answer]:
     """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
     here = asked[0].here
-    arrivals = [_arrival(tx, one) for one in asked]
-    persons = [one.personal.person or b"" for one in arrivals]
+    persons = [one.arrival.personal.person or b"" for one in asked]
     doors = await store_crowd.doors(tx, here.facility, sorted({one.body.clinic for one in asked}), persons)
     answers: list[Answer] = [_refused(one, doors) for one in asked]
     places = _places(asked, answers, doors)
-    crowds = [(door, [arrivals[n] for n in places[clinic_id]]) for clinic_id, door in doors.items()]
-    for (door, _), found in zip(crowds, await enter_crowds(tx, here.facility, crowds), strict=True):
-        made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
-        views = iter(await queries.just_entered(tx, here, door.clinic, made) if made else ())
-        for n, one in zip(places[door.clinic.id], found, strict=True):
-            answers[n] = _shown(asked[n].here, next(views), kept) if isinstance(one, Entered) else one
+    crowds = [(door, [asked[n].arrival for n in places[clinic_id]]) for clinic_id, door in doors.items()]
+    async with entering(tx, here.facility, crowds) as entered:
+        for (door, _), found in zip(crowds, entered, strict=True):
+            made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
+            views = iter(await queries.just_entered(tx, here, door.clinic, made) if made else ())
+            for n, one in zip(places[door.clinic.id], found, strict=True):
+                answers[n] = _shown(asked[n].here, next(views), kept) if isinstance(one, Entered) else one
     return answers
 
 
@@ -115,12 +122,6 @@ def _refused(one: Asking, doors: Mapping[str, Door]) -> Problem | None:
     except Problem as problem:
         return problem
     return None
-
-
-def _arrival(tx: WriteTx, one: Asking) -> Arrival:
-    body, ticket_id = one.body, new_id(tx.now)
-    personal = keep_person(one.here, ticket_id, user=body.user, name=body.name, phone=body.phone)
-    return Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
 
 
 def _shown(here: Context, view: queries.TicketView, kept: list[tuple[Key, Outcome]]) -> Response:

@@ -20,7 +20,7 @@ from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
 from dawr.tickets import api_shapes as shapes
 from dawr.tickets import commands, queries
-from dawr.tickets.api_crowd import TRAY, Asking
+from dawr.tickets.api_crowd import TRAY, asking
 from dawr.tickets.api_shapes import Enter, answers
 from dawr.tickets.commands import Arrival
 from dawr.tickets.people import device_index, keep_person
@@ -48,7 +48,7 @@ async def enter(body: Enter, here: Context) -> Response:
     """Takes the next number of a clinic; plain strangers share the transactions of those who ask beside them."""
     await _within_limits(here)
     if here.actor.kind == "stranger" and body.priority is Priority.NORMAL:
-        together: Response | None = await here.services.additions[TRAY](here.facility.id, Asking(here, body))
+        together: Response | None = await here.services.additions[TRAY](here.facility.id, asking(here, body))
         if together is not None:
             return _with_device(here, together)
 

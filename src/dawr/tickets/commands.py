@@ -45,7 +45,9 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
         if present:
             # It would end with the grace, and the person is here now.
             queue = await _end_all(tx, SYSTEM, queue, [present], verb=Verb.EXPIRE, extra={})
-    await _require_room(tx, facility, clinic)
+    require_open(tx, facility, clinic)
+    if clinic.capacity is not None and queue.waiting >= clinic.capacity:
+        raise rules.QueueFull
     key = rules.joining_key(queue, tx.now)
     number = await store.next_number(tx, queue)
     order = rules.order_for(
@@ -58,7 +60,7 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, a
     ticket = fresh_ticket(arrival, clinic, queue, number=number, order=order, tx=tx)
     if arrival.not_before:
         ticket = rules.expected(ticket, arrival.not_before)
-    change = Change(ENTERED, None, ticket, ahead=await store.count_ahead(tx, ticket))
+    change = Change(ENTERED, None, ticket, ahead=queue.waiting - await store.count_behind(tx, ticket))
     _, recorded = await store.record(
         tx, actor, replace(queue, last_key=key), [change], personal={ticket.id: arrival.personal}
     )
@@ -100,12 +102,6 @@ def require_open(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
         raise ClinicClosed
     if clinic.paused:
         raise QueuePaused
-
-
-async def _require_room(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
-    require_open(tx, facility, clinic)
-    if clinic.capacity is not None and await store.count_waiting(tx, clinic.id) >= clinic.capacity:
-        raise rules.QueueFull
 
 
 async def call_next(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, desk: str | None) -> Ticket:

@@ -1,12 +1,13 @@
 """Taking tickets for many who come together, at all clinics of a facility: one lock, one look, one write for all of them."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import date
 
 from dawr.accounts.rules import STRANGER
 from dawr.facilities.rules import Clinic, Facility
+from dawr.platform.batching import meanwhile
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import Problem
 from dawr.tickets import rules, store, store_crowd
@@ -19,10 +20,9 @@ from dawr.tickets.store_crowd import Door
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """A ticket just taken, its queue's service day and how many wait before it."""
+    """A ticket just taken, and how many wait before it."""
 
     ticket: Ticket
-    today: date
     ahead: int
 
 
@@ -31,49 +31,53 @@ Answer = Entered | Problem | None
 
 @dataclass(frozen=True, slots=True)
 class _Admitted:
-    """The answers of a clinic's crowd so far, and who of it gets a ticket."""
+    """The answers of a clinic's crowd so far, and who of it gets a ticket, with their places in the crowd."""
 
     door: Door
-    asked: Sequence[Arrival]
     answers: list[Answer]
     arrivals: list[Arrival]
+    places: list[int]
 
 
-async def enter_crowds(
+@asynccontextmanager
+async def entering(
     tx: WriteTx, facility: Facility, crowds: Sequence[tuple[Door, Sequence[Arrival]]]
-) -> list[list[Answer]]:
-    """For each of the strangers without priority at each door the ticket, or why there is none.
+) -> AsyncIterator[list[list[Answer]]]:
+    """For each of the strangers without priority at each door the ticket, or why there is none. They are written while the
+    block makes answers of them, and stand when it ends.
 
     ``None`` is for whoever has to ask alone: a person who is in the queue already, or comes twice in the crowd.
     """
     told = [_admit(tx, facility, door, asked) for door, asked in crowds]
-    entering = [one for one in told if one.arrivals]
-    plans = [_plan(tx, one) for one in entering]
-    if plans:
-        await store_crowd.write(tx, plans, personal={who.id: who.personal for one in entering for who in one.arrivals})
-    issued = iter(plans)
-    return [_answers(one, next(issued).tickets if one.arrivals else ()) for one in told]
-
-
-def _person(arrival: Arrival) -> bytes:
-    return arrival.personal.person or b""
+    admitted = [one for one in told if one.arrivals]
+    plans = [_plan(tx, one) for one in admitted]
+    for one, made in zip(admitted, plans, strict=True):
+        for place, ticket, change in zip(one.places, made.tickets, made.changes, strict=True):
+            one.answers[place] = Entered(ticket, change.ahead or 0)
+    answers = [one.answers for one in told]
+    if not plans:
+        yield answers
+        return
+    personal = [who.personal for one in admitted for who in one.arrivals]
+    async with meanwhile(store_crowd.write(tx, plans, personal=personal)):
+        yield answers
 
 
 def _admit(tx: WriteTx, facility: Facility, door: Door, asked: Sequence[Arrival]) -> _Admitted:
-    room = None if door.clinic.capacity is None else door.clinic.capacity - door.waiting
+    room = None if door.clinic.capacity is None else door.clinic.capacity - door.queue.waiting
     shut, known = _why_shut(tx, facility, door.clinic), set(door.known)
-    answers: list[Answer] = []
-    admitted: list[Arrival] = []
-    for arrival in asked:
-        if _person(arrival) in known:
-            answers.append(None)
+    admitted = _Admitted(door, [None] * len(asked), [], [])
+    for place, arrival in enumerate(asked):
+        person = arrival.personal.person or b""
+        if person in known:
             continue
-        refusal = _refusal(door.clinic, arrival, shut, full=room is not None and len(admitted) >= room)
-        answers.append(refusal)
+        full = room is not None and len(admitted.arrivals) >= room
+        refusal = admitted.answers[place] = _refusal(door.clinic, arrival, shut, full=full)
         if refusal is None:
-            known.add(_person(arrival))
-            admitted.append(arrival)
-    return _Admitted(door, asked, answers, admitted)
+            known.add(person)
+            admitted.arrivals.append(arrival)
+            admitted.places.append(place)
+    return admitted
 
 
 def _why_shut(tx: WriteTx, facility: Facility, clinic: Clinic) -> Problem | None:
@@ -107,9 +111,3 @@ def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
 def _ahead(door: Door, nth: int, ticket: Ticket) -> int:
     """How many wait before the ``nth`` of the crowd: an appointment may begin while the crowd's keys are given out."""
     return door.ahead + nth + bisect_right(door.later, ticket.order_key)
-
-
-def _answers(told: _Admitted, tickets: Sequence[Ticket]) -> list[Answer]:
-    door, day = told.door, told.door.queue.service_day
-    issued = {ticket.id: Entered(ticket, day, _ahead(door, n, ticket)) for n, ticket in enumerate(tickets)}
-    return [issued.get(one.id, answer) for one, answer in zip(told.asked, told.answers, strict=True)]

@@ -58,7 +58,7 @@ class Change:
             "from": group(self.before.status) if self.before else None,
             "to": group(self.after.status),
             "ahead": self.ahead,
-            "status": self.after.status.value,
+            "status": self.after.status,
             "before": _snapshot(self.before) if self.before else None,
         } | dict(self.extra)
 

@@ -143,6 +143,7 @@ class Queue:
     """The serial object: whoever changes anything in a clinic's queue holds its row. ``last_key`` is the last joining key given.
 
     ``carries`` says whether the clinic was open when its service day turned, so that people who waited over it stay.
+    ``waiting`` is how many wait, so that nobody has to count them.
     """
 
     clinic: str
@@ -151,6 +152,7 @@ class Queue:
     version: int
     last_key: int
     carries: bool
+    waiting: int
 
     @property
     def stream(self) -> str:

@@ -21,8 +21,8 @@ from dawr.tickets.rules import BY_PATIENT, AlreadyInQueue, Placed, Priority, Que
 from dawr.tickets.store_tables import IS_OPEN
 
 FIELDS = ", ".join(Ticket.__dataclass_fields__)
-_QUEUE = """
-SELECT clinic, service_day, series, version, last_key, carries FROM queue
+_QUEUE = f"""
+SELECT {", ".join(Queue.__dataclass_fields__)} FROM queue
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
 """
 _LOCK_QUEUE = _QUEUE + " FOR UPDATE"
@@ -32,17 +32,17 @@ ON CONFLICT DO NOTHING
 """
 _SAVE_QUEUE = """
 UPDATE queue SET service_day = %(service_day)s, series = %(series)s, version = %(version)s, last_key = %(last_key)s,
-       carries = %(carries)s
+       carries = %(carries)s, waiting = %(waiting)s
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s
 """
-_SAVE_QUEUES = """
+SAVE_QUEUES = """
 UPDATE queue q SET service_day = r.service_day, series = r.series, version = r.version, last_key = r.last_key,
-       carries = r.carries
+       carries = r.carries, waiting = r.waiting
 FROM json_populate_recordset(NULL::queue, %(rows)s) r WHERE q.facility_id = %(facility_id)s AND q.clinic = r.clinic
 """
 _CLINIC_OF = "SELECT clinic FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
 _TICKET = f"SELECT {FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND id = %(id)s"
-_INSERT = f"""
+INSERT = f"""
 INSERT INTO ticket (facility_id, {FIELDS}, person, device, name_sealed, phone_sealed)
 SELECT %(facility_id)s, {FIELDS}, person, device, name_sealed, phone_sealed
 FROM json_populate_recordset(NULL::ticket, %(rows)s)
@@ -85,11 +85,7 @@ _AHEAD = """
 SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
 AND (rank, order_key, id) < (%(rank)s, %(order_key)s, %(id)s)
 """
-
-
-_WAITING = """
-SELECT count(*) FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
-"""
+_BEHIND = _AHEAD.replace("<", ">")
 _ACTIVE = f"""
 SELECT {FIELDS} FROM ticket
 WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND person = %(person)s AND {IS_OPEN}
@@ -207,7 +203,13 @@ def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetim
         tickets.append(_changed_with(version, change))
         data = change.data(locked.service_day)
         recorded.append(events.Recorded(stream, version, data["ticket"], change.type, data, label, now))
-    return Plan(replace(locked, version=locked.version + len(changes)), changes, tickets, recorded)
+    waiting = locked.waiting + sum(_waits(one.after) - _waits(one.before) for one in changes)
+    queue = replace(locked, version=locked.version + len(changes), waiting=waiting)
+    return Plan(queue, changes, tickets, recorded)
+
+
+def _waits(one: Ticket | None) -> bool:
+    return one is not None and one.status is Status.WAITING
 
 
 def _changed_with(version: int, change: Change) -> Ticket:
@@ -238,12 +240,11 @@ async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, P
     """Writes the plans of several queues, all locked, in one trip, and tells of each change with its event."""
     with one_open_ticket_each():
         async with tx.one_trip():
-            await send(tx, plans, personal=personal)
+            await _send(tx, plans, personal=personal)
     await tell(tx, plans)
 
 
-async def send(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
-    """The statements of ``write``, for a trip of the caller's. To be followed by ``tell``."""
+async def _send(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
     changes = [change for one in plans for change in one.changes]
     tickets = [ticket for one in plans for ticket in one.tickets]
     await _save_tickets(tx, changes, tickets, personal)
@@ -274,9 +275,14 @@ async def _save_tickets(
     entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
     changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
     if entering:
-        await tx.insert_rows(_INSERT, [_row(one) | _row(personal.get(one.id, _NOBODY)) for one in entering])
+        await tx.insert_rows(INSERT, entering_rows(entering, [personal.get(one.id, _NOBODY) for one in entering]))
     if changed:
         await tx.execute_many(_UPDATE, [_row(one) for one in changed])
+
+
+def entering_rows(tickets: Sequence[Ticket], personal: Sequence[Personal]) -> list[dict[str, object]]:
+    """The rows of ``INSERT``."""
+    return [_row(one) | _row(who) for one, who in zip(tickets, personal, strict=True)]
 
 
 def _row(one: Ticket | Personal | Queue) -> dict[str, object]:
@@ -288,7 +294,7 @@ async def _save_queues(tx: WriteTx, changed: Sequence[Queue]) -> None:
     if len(changed) == 1:
         await _save_queue(tx, changed[0])
     else:
-        await tx.insert_rows(_SAVE_QUEUES, [_row(one) for one in changed])
+        await tx.insert_rows(SAVE_QUEUES, changed)
 
 
 async def _save_queue(tx: WriteTx, changed: Queue) -> None:
@@ -333,8 +339,9 @@ async def count_ahead(tx: ReadTx, one: Ticket) -> int:
     return found
 
 
-async def count_waiting(tx: ReadTx, clinic_id: str) -> int:
-    found: int = await tx.value(_WAITING, clinic=clinic_id)
+async def count_behind(tx: ReadTx, one: Ticket) -> int:
+    """How many wait behind the place of this ticket in its clinic: nobody, mostly, of whoever joins."""
+    found: int = await tx.value(_BEHIND, clinic=one.clinic, rank=one.rank, order_key=one.order_key, id=one.id)
     return found
 
 

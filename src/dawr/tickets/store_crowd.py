@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
-from dawr.platform import numbers
-from dawr.platform.db import WriteTx
+from dawr.platform import events, numbers
+from dawr.platform.db import WriteTx, rows_text
 from dawr.tickets import rules, store
 from dawr.tickets.rules import Queue
 from dawr.tickets.store import Personal, Plan
@@ -19,7 +18,7 @@ _LOCK = f"""
 SELECT {", ".join(Queue.__dataclass_fields__)} FROM queue
 WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic FOR UPDATE
 """
-# ``ahead`` is of somebody who joins now: the key is as ``rules.joining_key`` has it.
+# ``later`` are the keys behind somebody who joins now, whose key is as ``rules.joining_key`` has it.
 # The driver writes many persons ten times faster in their binary form.
 _DOORS = f"""
 SELECT q.clinic,
@@ -27,30 +26,36 @@ SELECT q.clinic,
              AND t.person = ANY(%(persons)b) AND {IS_OPEN.replace("status", "t.status")}) AS known,
        coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
                  AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last,
-       w.waiting, w.ahead, w.later
-FROM queue q CROSS JOIN LATERAL (
-  SELECT count(*) AS waiting,
-         count(*) FILTER (WHERE (t.rank, t.order_key) < (1, greatest(%(now)s, q.last_key + %(step)s))) AS ahead,
-         array_agg(t.order_key)
-           FILTER (WHERE (t.rank, t.order_key) >= (1, greatest(%(now)s, q.last_key + %(step)s))) AS later
-  FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.status = 'waiting') AS w
+       array(SELECT t.order_key FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
+             AND t.status = 'waiting' AND (t.rank, t.order_key) >= (1, greatest(%(now)s, q.last_key + %(step)s))) AS later
+FROM queue q
 WHERE q.facility_id = %(facility_id)s AND q.clinic = ANY(%(clinics)s)
+"""
+_WRITE = f"""
+WITH counted AS ({numbers.TAKE.replace("rows", "counters")}),
+     moved AS ({store.SAVE_QUEUES.replace("rows", "queues")}),
+     entered AS ({store.INSERT.replace("rows", "tickets")}),
+     told AS ({events.APPEND.replace("rows", "events")})
+SELECT scope, last FROM counted
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
     """What a crowd meets at a clinic: its queue, locked, and the clinic as it is under that lock (whoever archives one holds
-    it until nobody can come any more); who of the crowd is in the queue already; how many wait, and how many of those go
-    before somebody who joins now; the keys of those who do not (they came early to an appointment); the last number given."""
+    it until nobody can come any more); who of the crowd is in the queue already; the keys of those who wait behind somebody who
+    joins now (they came early to an appointment); the last number given."""
 
     queue: Queue
     clinic: Clinic
     known: frozenset[bytes]
-    waiting: int
-    ahead: int
     later: tuple[int, ...]
     last: int
+
+    @property
+    def ahead(self) -> int:
+        """How many wait before somebody who joins now."""
+        return self.queue.waiting - len(self.later)
 
 
 async def doors(
@@ -83,18 +88,27 @@ async def _look(
 
 def _door(queue: Queue, clinic: Clinic, row: Mapping[str, Any]) -> Door:
     known = frozenset(bytes(one) for one in row["known"])
-    return Door(queue, clinic, known, row["waiting"], row["ahead"], tuple(sorted(row["later"] or ())), row["last"])
+    return Door(queue, clinic, known, tuple(sorted(row["later"])), row["last"])
 
 
-async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
-    """Takes the numbers that the plans' tickets have, and writes the plans. ``AlreadyInQueue`` for a person who waits there
-    already, ``NumbersMoved`` where somebody else has taken a number meanwhile."""
+async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Personal]) -> None:
+    """Takes the numbers that the plans' tickets have, and writes the plans, whose tickets are all fresh: ``personal`` belongs to
+    them, one after the other. ``AlreadyInQueue`` for a person who waits there already, ``NumbersMoved`` where somebody else
+    has taken a number meanwhile."""
     wanted = [_wanted(one) for one in plans]
+    tickets = store.entering_rows([ticket for one in plans for ticket in one.tickets], personal)
+    recorded = [event for one in plans for event in one.events]
     with store.one_open_ticket_each():
-        async with tx.one_trip():
-            taken = await numbers.take(tx, kind="ticket", wanted=wanted)
-            await store.send(tx, plans, personal=personal)
+        taken = await tx.asked(
+            _WRITE,
+            kind="ticket",
+            counters=rows_text(numbers.rows_of(wanted)),
+            queues=rows_text([one.queue for one in plans]),
+            tickets=rows_text(tickets),
+            events=rows_text(recorded),
+        )
     await numbers.confirm(taken, wanted)
+    events.touch(tx, recorded)
     await store.tell(tx, plans)
 
 

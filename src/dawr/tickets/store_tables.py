@@ -31,8 +31,9 @@ queue = facility_table(
     Column("version", BigInteger, nullable=False, server_default=text("0")),
     Column("last_key", BigInteger, nullable=False, server_default=text("0")),
     Column("carries", Boolean, nullable=False, server_default=text("true")),
+    Column("waiting", Integer, nullable=False, server_default=text("0")),
     ForeignKeyConstraint(["facility_id", "clinic"], ["clinic.facility_id", "clinic.clinic"]),
-    CheckConstraint("series > 0 AND version >= 0", name="counts"),
+    CheckConstraint("series > 0 AND version >= 0 AND waiting >= 0", name="counts"),
     grants="SELECT, INSERT, UPDATE",
     fillfactor=50,
 )

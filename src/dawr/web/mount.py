@@ -1,4 +1,4 @@
-"""What this floor adds to the house: the pages, their static files, and the security headers of every answer."""
+"""What this floor adds to the house: the pages and their static files."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,6 @@ from fastapi import FastAPI
 from dawr.platform.services import Services
 from dawr.web.assets import Assets
 from dawr.web.errors import refusal, show_unknown_addresses
-from dawr.web.headers import SecurityHeaders
 from dawr.web.pages import router
 from dawr.web.render import prepare
 
@@ -18,7 +17,6 @@ def mount(app: FastAPI, _: Services) -> None:
     """It wraps the app's handler for unknown addresses, so that must be there already."""
     app.mount("/static", Assets(), name="static")
     app.include_router(router())
-    app.add_middleware(SecurityHeaders)
     show_unknown_addresses(app)
     app.state.refusal = refusal
     app.state.lifespans.append(_preparing)

@@ -12,7 +12,7 @@ import random
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,6 +25,7 @@ from dawr.platform.services import Services
 
 Name = Literal["entering", "staff", "visiting"]
 Show = Callable[[Request, Problem], Awaitable[Response]]
+R = TypeVar("R")
 
 LEAST = 32
 SMALLER = 0.7
@@ -98,44 +99,42 @@ async def _plainly(request: Request, problem: Problem) -> Response:
     return problems.response_of(problem, problems.language_of(request.headers))
 
 
-class Admission:
-    """``app.state.refusal``, where the app has one, puts a refusal into the form that its reader understands."""
+class Lanes:
+    """The lanes of one process. ``app.state.refusal``, where the app has one, puts a refusal into the form that its reader
+    understands."""
 
     # What the log and the figures call the route of a refused request: none was looked for.
     path = "refused"
 
-    def __init__(self, app: App, services: Services) -> None:
-        self.app = app
+    def __init__(self, services: Services) -> None:
         self._metrics = services.metrics
         self._lanes = {name: _lane(name, services) for name in get_args(Name)}
         self._told_at = float("-inf")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        name = lane_of(scope) if scope["type"] == "http" else None
+    async def passed(self, scope: Scope, receive: Receive, work: Callable[[], Awaitable[R]]) -> R | Response:
+        """What ``work`` gives, done in the request's lane; a refusal where there is no room."""
+        name = lane_of(scope)
         # A page's form asks the API inside its own request, and shares its state: that has its place already.
         if name is None or scope.setdefault("state", {}).get("admitted"):
-            await self.app(scope, receive, send)
-            return
+            return await work()
         lane = self._lanes[name]
         if not lane.enter():
-            await self._refuse(name, scope, receive, send)
-            return
+            return await self._refusal(name, scope, receive)
         scope["state"]["admitted"] = True
         started = time.monotonic()
         try:
-            await self.app(scope, receive, send)
+            return await work()
         finally:
             now = time.monotonic()
             lane.leave(now - started, now=now)
 
-    async def _refuse(self, name: Name, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _refusal(self, name: Name, scope: Scope, receive: Receive) -> Response:
         self._metrics.requests_refused.labels(lane=name).inc()
         self._tell(name)
         scope["endpoint"] = self
         problem = Overloaded(retry_after=random.randint(*COME_BACK))  # noqa: S311
         show: Show = getattr(scope["app"].state, "refusal", _plainly)
-        response = await show(Request(scope, receive), problem)
-        await response(scope, receive, send)
+        return await show(Request(scope, receive), problem)
 
     def _tell(self, name: Name) -> None:
         """One line of the log for many refusals."""
@@ -143,3 +142,19 @@ class Admission:
         if now - self._told_at >= QUIET_SECONDS:
             self._told_at = now
             log.warning("overloaded", lane=name, limit=self._lanes[name].limit)
+
+
+class Admission:
+    """Lets a request pass in its lane, or answers why it may not."""
+
+    def __init__(self, app: App, lanes: Lanes) -> None:
+        self.app = app
+        self._lanes = lanes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        refusal = await self._lanes.passed(scope, receive, lambda: self.app(scope, receive, send))
+        if refusal is not None:
+            await refusal(scope, receive, send)

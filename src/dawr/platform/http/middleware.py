@@ -4,7 +4,7 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -63,9 +63,7 @@ class RequestLog:
             await self.app(scope, receive, send)
             return
         headers = headers_of(scope)
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
-        # 32 hexadecimal digits: a shorter id may hold what the log takes for a phone number.
-        request_id = given if _REQUEST_ID.match(given) else secrets.token_hex(16)
+        request_id = request_id_of(headers)
         status, answered = 0, 0.0
 
         async def noting(message: Message) -> None:
@@ -84,15 +82,24 @@ class RequestLog:
                 status = status or 500
                 raise
             finally:
-                # Nobody was answered: whoever asked had gone.
-                self._note(scope, status or 499, (answered or time.perf_counter()) - started)
+                note(self.metrics, scope, status, (answered or time.perf_counter()) - started)
 
-    def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        # A plain ASGI endpoint is no route that the framework notes; it may tell its own path.
-        matched = scope.get("route") or scope.get("endpoint")
-        route: str = getattr(matched, "path", "unmatched")
-        self.metrics.request(route=route, method=scope["method"], status=status, seconds=seconds)
-        log_request(method=scope["method"], route=route, status=status, milliseconds=round(seconds * 1000, 1))
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> str:
+    given = headers.get(b"x-request-id")
+    if given is not None and _REQUEST_ID.match(text := given.decode("latin-1")):
+        return text
+    # 32 hexadecimal digits: a shorter id may hold what the log takes for a phone number.
+    return secrets.token_hex(16)
+
+
+def note(metrics: Metrics, scope: Scope, status: int, seconds: float) -> None:
+    """Counts a request and leaves its line in the log. Status 0: nobody was answered, whoever asked had gone."""
+    # A plain ASGI endpoint is no route that the framework notes; it may tell its own path.
+    matched = scope.get("route") or scope.get("endpoint")
+    route: str = getattr(matched, "path", "unmatched")
+    metrics.request(route=route, method=scope["method"], status=status or 499, seconds=seconds)
+    log_request(method=scope["method"], route=route, status=status or 499, milliseconds=round(seconds * 1000, 1))
 
 
 class PlainRequests:
@@ -111,11 +118,10 @@ class PlainRequests:
         try:
             self._check_address(scope)
             if scope["method"] in ("POST", "PUT", "PATCH", "DELETE"):
-                receive = await self._read(scope, receive)
+                body = await read_body(scope, receive)
+                receive = _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
         except Problem as problem:
             await refuse(problem, scope, receive, send)
-        except TimeoutError:
-            await refuse(TooSlow(), scope, receive, send)
         except ConnectionAbortedError:
             return
         else:
@@ -134,26 +140,33 @@ class PlainRequests:
         if FORBIDDEN.search(text):
             raise Invalid
 
-    async def _read(self, scope: Scope, receive: Receive) -> Receive:
-        """Raises ``TooLarge``, ``TimeoutError`` for a body that does not come, ``ConnectionAbortedError`` if its sender went."""
-        headers = headers_of(scope)
-        if int(headers.get(b"content-length") or 0) > MAX_BODY:
-            raise TooLarge
-        scope["dawr.body"] = body = await _body(receive)
-        if "/api/" in scope["path"] and (headers.get(b"content-type") or _FORM).startswith(_FORM):
-            kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
-            scope["headers"] = [*kept, (b"content-type", b"application/json")]
-            headers[b"content-type"] = b"application/json"
-        return _replayed({"type": "http.request", "body": body, "more_body": False}, receive)
 
-
-async def _body(receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """The whole body, kept for ``body_of``. Raises ``TooLarge``, ``TooSlow`` for one that does not come,
+    ``ConnectionAbortedError`` if its sender went."""
+    headers = headers_of(scope)
+    if int(headers.get(b"content-length") or 0) > MAX_BODY:
+        raise TooLarge
     first = _at_once(receive())
     body, whole = _grown(b"", first) if first else (b"", False)
     if not whole:
+        body = await _rest(body, receive)
+    scope["dawr.body"] = body
+    if "/api/" in scope["path"] and (headers.get(b"content-type") or _FORM).startswith(_FORM):
+        kept = [(key, value) for key, value in scope["headers"] if key != b"content-type"]
+        scope["headers"] = [*kept, (b"content-type", b"application/json")]
+        headers[b"content-type"] = b"application/json"
+    return body
+
+
+async def _rest(body: bytes, receive: Receive) -> bytes:
+    whole = False
+    try:
         async with asyncio.timeout(BODY_SECONDS):
             while not whole:
                 body, whole = _grown(body, await receive())
+    except TimeoutError as error:
+        raise TooSlow from error
     return body
 
 

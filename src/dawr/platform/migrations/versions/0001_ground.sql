@@ -915,9 +915,10 @@ CREATE TABLE queue (
 	version BIGINT DEFAULT 0 NOT NULL, 
 	last_key BIGINT DEFAULT 0 NOT NULL, 
 	carries BOOLEAN DEFAULT true NOT NULL, 
+	waiting INTEGER DEFAULT 0 NOT NULL, 
 	CONSTRAINT queue_pkey PRIMARY KEY (facility_id, clinic), 
 	CONSTRAINT queue_facility_id_clinic_fkey FOREIGN KEY(facility_id, clinic) REFERENCES clinic (facility_id, clinic), 
-	CONSTRAINT queue_counts_check CHECK (series > 0 AND version >= 0)
+	CONSTRAINT queue_counts_check CHECK (series > 0 AND version >= 0 AND waiting >= 0)
 );
 
 ALTER TABLE queue SET (fillfactor = 50);
