@@ -41,6 +41,7 @@ from dawr.platform.http.admission import Admission
 from dawr.platform.http.context import DEVICE_COOKIE, TICKET_COOKIE
 from dawr.platform.http.middleware import FacilityPrefix, PlainRequests, RequestLog, Scope, body_of, headers_of
 from dawr.platform.http.plain import PlainOperations
+from dawr.platform.http.routes import FlatApp
 from dawr.platform.idempotency import Key, KeyMalformed
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -61,6 +62,17 @@ MOUNTS = (
     dawr.webhooks.mount.mount,
     dawr.realtime.mount.mount,
     dawr.web.mount.mount,
+)
+# What a morning asks for most, in that order.
+OFTEN = (
+    "/api/v1/events/stream",
+    "/c/{clinic}",
+    "/t/{secret}",
+    "/api/v1/queue/tickets",
+    "/api/v1/queue/ticket/{ticket}",
+    "/board/queues",
+    "/board",
+    "/api/v1/queue/status",
 )
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 _KEY = re.compile(rb"^[\x21-\x7e]{16,200}$")
@@ -95,7 +107,7 @@ def build_services(settings: Settings, *, clock: Clock | None = None) -> Service
 def create_app(services: Services) -> FastAPI:
     """The app with every slice mounted. ``app.state.lifespans`` run around its life, ``on_stop`` when it is told to end;
     ``why_not`` is what kept it from starting."""
-    app = FastAPI(
+    app = FlatApp(
         title="Dawr",
         version=version("dawr"),
         lifespan=_live,
@@ -120,6 +132,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(RequestLog, metrics=services.metrics)
     for mount in (health.mount, *MOUNTS, openapi.mount):
         mount(app, services)
+    app.look_first_at(OFTEN)
     return app
 
 
