@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Facility
 from dawr.notifications import commands_tell, queries, store
 from dawr.notifications.rules import WORTH, Fact, Moment, Rules, is_near, worth_until
@@ -91,7 +90,7 @@ async def _minutes(
     estimate: ticket_queries.WaitEstimate | None = services.additions.get(ticket_queries.WAIT)
     if estimate is None or not line:
         return [None] * len(line)
-    waits = await estimate(tx, await facilities.clinic(tx, clinic_id), line)
+    waits = await estimate(tx, clinic_id, [ahead for _, ahead in line])
     return [one["likely_minutes"] if one else None for one in waits]
 
 
