@@ -110,7 +110,8 @@ async def _open(services: Services, account_id: UUID, attempt: Attempt) -> Signe
 
 async def _end_replaced(tx: WriteTx, cookie: str | None) -> None:
     named = tokens.unpacked(cookie) if cookie else None
-    if named and await directory.resolve(tx, named[0], tokens.digest(named[1])):
+    presented = (named[0], tokens.digest(named[1])) if named else None
+    if presented and (await directory.resolve(tx, [presented]))[presented]:
         await directory.revoke(tx, named[0])
 
 
