@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import enter, growth, morning, overload, patients, side_by_side, streams, visits
+from benchmarks import enter, growth, morning, overload, patients, processor, side_by_side, streams, visits
 from benchmarks.report import Section
 
 SCENARIOS: dict[str, Callable[[bool], Awaitable[Section]]] = {
@@ -21,6 +21,7 @@ SCENARIOS: dict[str, Callable[[bool], Awaitable[Section]]] = {
     "streams": streams.run,
     "growth": growth.run,
     "morning": morning.run,
+    "processor": processor.run,
     "visits": visits.run,
     "patients": patients.run,
 }

@@ -1,6 +1,7 @@
 """What people and desks of a morning hold in their hands: requests whose times are kept, and live streams."""
 
 import asyncio
+import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from benchmarks.load import Line, connect, request
 GOOD = frozenset({200, 201})
 IDLE_SECONDS = 10.0
 COME_BACK_SECONDS = 1.0
+_EVENT = re.compile(rb"(?:id: ([^\n]*)\n)?event: ([^\n]*)\ndata: ([^\n]*)\n\n")
 Heard = Callable[[str, dict[str, Any]], None]
 
 
@@ -129,16 +131,18 @@ class Stream(asyncio.Protocol):
         self.status = self._parser.get_status_code()
 
     def on_body(self, body: bytes) -> None:
-        *frames, self._rest = (self._rest + body).split(b"\n\n")
-        for frame in frames:
-            self._take(dict(line.partition(": ")[::2] for line in frame.decode().split("\n")))
+        whole, end = self._rest + body, 0
+        for found in _EVENT.finditer(whole):
+            end = found.end()
+            self._take(found)
+        self._rest = whole[end:]
 
     def on_message_complete(self) -> None:
         self.close()
 
-    def _take(self, frame: dict[str, str]) -> None:
-        if "event" not in frame:
-            return
+    def _take(self, found: re.Match[bytes]) -> None:
+        cursor, event, data = found.groups()
         self.first_at = self.first_at or time.perf_counter()
-        self.last_id = frame.get("id", self.last_id)
-        self._heard(frame["event"], orjson.loads(frame["data"]))
+        if cursor:
+            self.last_id = cursor.decode()
+        self._heard(event.decode(), orjson.loads(data))

@@ -52,6 +52,7 @@ from dawr.platform.http.middleware import (
     headers_of,
 )
 from dawr.platform.http.plain import PlainOperations, Shortcut
+from dawr.platform.http.routes import FlatApp
 from dawr.platform.idempotency import Key, KeyMalformed
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
@@ -72,6 +73,17 @@ MOUNTS = (
     dawr.webhooks.mount.mount,
     dawr.realtime.mount.mount,
     dawr.web.mount.mount,
+)
+# What a morning asks for most, in that order.
+OFTEN = (
+    "/api/v1/events/stream",
+    "/c/{clinic}",
+    "/t/{secret}",
+    "/api/v1/queue/tickets",
+    "/api/v1/queue/ticket/{ticket}",
+    "/board/queues",
+    "/board",
+    "/api/v1/queue/status",
 )
 Lifespan = Callable[[], AbstractAsyncContextManager[None]]
 _KEY = re.compile(rb"^[\x21-\x7e]{16,200}$")
@@ -103,7 +115,7 @@ def build_services(settings: Settings, *, clock: Clock | None = None) -> Service
     return Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
 
 
-class App(FastAPI):
+class App(FlatApp):
     """Answers what crowds ask for before the framework and every middleware."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,6 +158,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     for mount in (health.mount, *MOUNTS, openapi.mount):
         mount(app, services)
+    app.look_first_at(OFTEN)
     return app
 
 

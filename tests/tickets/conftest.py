@@ -97,24 +97,26 @@ class Floor:
     async def call(self, *, clinic: str = "lab", desk: str | None = None, actor: Actor | None = None) -> Ticket:
         here = self.house.here(actor or self.house.rui)
         async with here.write() as tx:
-            return await commands.call_next(tx, here.actor, here.facility, clinic_id=clinic, desk=desk)
+            return (await commands.call_next(tx, here.actor, here.facility, clinic_id=clinic, desk=desk)).ticket
 
     async def call_ticket(
         self, ticket: Ticket, *, desk: str | None = None, verb: Verb = Verb.CALL, actor: Actor | None = None
     ) -> Ticket:
         here = self.house.here(actor or self.house.rui)
         async with here.write() as tx:
-            return await commands.call(tx, here.actor, here.facility, ticket_id=ticket.id, desk=desk, verb=verb)
+            return (
+                await commands.call(tx, here.actor, here.facility, ticket_id=ticket.id, desk=desk, verb=verb)
+            ).ticket
 
     async def move(self, ticket: Ticket, verb: Verb, *, actor: Actor | None = None) -> Ticket:
         here = self.house.here(actor or self.house.rui)
         async with here.write() as tx:
-            return await commands.move(tx, here.actor, here.facility, ticket_id=ticket.id, verb=verb)
+            return (await commands.move(tx, here.actor, here.facility, ticket_id=ticket.id, verb=verb)).ticket
 
     async def undo(self, ticket: Ticket, *, actor: Actor | None = None) -> Ticket:
         here = self.house.here(actor or self.house.rui)
         async with here.write() as tx:
-            return await commands.undo(tx, here.actor, here.facility, ticket_id=ticket.id)
+            return (await commands.undo(tx, here.actor, here.facility, ticket_id=ticket.id)).ticket
 
     async def transfer(
         self, ticket: Ticket, to: str, *, place: Place = Place.END, actor: Actor | None = None
@@ -124,7 +126,7 @@ class Floor:
             next_id = new_id(tx.now)
             personal = await passed_on(tx, here, ticket.id, to=next_id)
             handover = Handover(ticket.id, to, place, next_id, personal)
-            return await commands.transfer(tx, here.actor, here.facility, handover)
+            return (await commands.transfer(tx, here.actor, here.facility, handover)).ticket
 
     async def reset(self, clinic: str = "lab", *, actor: Actor | None = None) -> Queue:
         here = self.house.here(actor or self.house.ada)

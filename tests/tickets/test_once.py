@@ -16,14 +16,14 @@ from dawr.platform.http.once import once, outcome
 from dawr.platform.idempotency import Key, KeyReused, Outcome
 from dawr.platform.ids import new_id
 from dawr.tickets import commands
-from dawr.tickets.commands import Handover
+from dawr.tickets.commands import Handover, Stepped
 from dawr.tickets.people import passed_on
-from dawr.tickets.rules import Place, QueueEmpty, Status, Ticket
+from dawr.tickets.rules import Place, QueueEmpty, Status
 from tests.conftest import House, Live
 from tests.tickets.conftest import Floor
 
 QUEUE = "/api/v1/queue"
-Doing = Callable[[WriteTx], Awaitable[Ticket]]
+Doing = Callable[[WriteTx], Awaitable[Stepped]]
 
 
 def signs(request: bytes) -> Callable[[int | None], tuple[int, bytes]]:
@@ -70,7 +70,7 @@ async def test_ten_at_once_under_one_key_are_one_call(floor: Floor, house: House
 async def test_a_repeated_undo_does_not_take_back_another_step(floor: Floor, house: House, key: Key) -> None:
     called = await floor.called("amina")
 
-    async def undo(tx: WriteTx) -> Ticket:
+    async def undo(tx: WriteTx) -> Stepped:
         return await commands.undo(tx, house.rui, house.facility, ticket_id=called.id)
 
     await asked(house, key, undo)
@@ -82,7 +82,7 @@ async def test_a_repeated_undo_does_not_take_back_another_step(floor: Floor, hou
 async def test_a_repeated_transfer_makes_one_ticket(floor: Floor, house: House, key: Key) -> None:
     ticket, here = await floor.enter("amina", name="Amina"), house.here(house.rui)
 
-    async def transfer(tx: WriteTx) -> Ticket:
+    async def transfer(tx: WriteTx) -> Stepped:
         next_id = new_id(tx.now)
         personal = await passed_on(tx, here, ticket.id, to=next_id)
         return await commands.transfer(

@@ -2,7 +2,6 @@
 
 from uuid import uuid4
 
-from dawr.facilities import queries as facilities
 from dawr.tickets import queries
 from dawr.tickets.rules import Priority, Status, Verb
 from tests.tickets.conftest import Floor
@@ -26,6 +25,5 @@ async def test_who_ended_today_is_listed_last_first(floor: Floor) -> None:
     done = [await floor.in_state(name, Status.DONE) for name in ("first", "second")]
     await floor.enter("waits")
     async with floor.house.here().read() as tx:
-        clinic = await facilities.clinic(tx, "lab")
-        ended = await queries.at_desk(tx, floor.house.here(), clinic, ended=True)
+        _, ended = await queries.at_desk(tx, floor.house.here(), "lab", ended=True)
     assert [one.ticket.id for one in ended] == [one.id for one in reversed(done)]

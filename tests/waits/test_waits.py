@@ -24,9 +24,8 @@ async def pace(floor: Floor, clinic: str = "lab") -> rules.Pace | None:
 
 
 async def wait(floor: Floor, ahead: int, estimate: Waits | None = None) -> dict[str, Any] | None:
-    ticket = await floor.enter(f"asks for {ahead}", clinic="xray")
     async with floor.house.here().read() as tx:
-        (found,) = await (estimate or Waits())(tx, await facilities.clinic(tx, "lab"), [(ticket, ahead)])
+        (found,) = await (estimate or Waits())(tx, "lab", [ahead])
     return found
 
 

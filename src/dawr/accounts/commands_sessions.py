@@ -110,8 +110,11 @@ async def _open(services: Services, account_id: UUID, attempt: Attempt) -> Signe
 
 async def _end_replaced(tx: WriteTx, cookie: str | None) -> None:
     named = tokens.unpacked(cookie) if cookie else None
-    if named and await directory.resolve(tx, named[0], tokens.digest(named[1])):
-        await directory.revoke(tx, named[0])
+    if named is None:
+        return
+    presented = (named[0], tokens.digest(named[1]))
+    if (await directory.resolve(tx, [presented]))[presented]:
+        await directory.revoke(tx, presented[0])
 
 
 def _signed_in(services: Services, session: Session, secret: str, *, devices: str | None) -> SignedIn:

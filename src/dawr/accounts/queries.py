@@ -1,7 +1,8 @@
 """Who is asking, and who works here."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -10,7 +11,7 @@ from dawr.accounts import rules, store, tokens
 from dawr.accounts import store_directory as directory
 from dawr.accounts.recent import Recent
 from dawr.accounts.rules import AccountNotFound, Actor, CsrfFailed, Identity, Membership, Role
-from dawr.accounts.store_directory import Card
+from dawr.accounts.store_directory import Card, Presented
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database, ReadTx
 from dawr.platform.errors import Unauthenticated
@@ -23,7 +24,7 @@ class _Recently:
     """What one process has just read of sessions and memberships."""
 
     def __init__(self) -> None:
-        self.identities: Recent[tuple[UUID, bytes | None], Identity | None] = Recent()
+        self.identities: Recent[Presented, Identity | None] = Recent()
         self.memberships: Recent[tuple[UUID, UUID], Membership | None] = Recent()
 
 
@@ -32,6 +33,21 @@ _recently: WeakKeyDictionary[Database, _Recently] = WeakKeyDictionary()
 
 def _recent(services: Services) -> _Recently:
     return _recently.setdefault(services.db, _Recently())
+
+
+async def _resolve(db: Database, presented: Sequence[Presented]) -> Mapping[Presented, Identity | None]:
+    async with db.write() as tx:
+        return await directory.resolve(tx, presented)
+
+
+async def _find(db: Database, wanted: Sequence[tuple[UUID, UUID]]) -> Mapping[tuple[UUID, UUID], Membership | None]:
+    """Of each (account, facility); each facility is a transaction of its own."""
+    found: dict[tuple[UUID, UUID], Membership | None] = dict.fromkeys(wanted)
+    for facility_id in {facility_id for _, facility_id in wanted}:
+        async with db.read(facility_id) as tx:
+            for one in await store.found(tx, [account_id for account_id, at in wanted if at == facility_id]):
+                found[one.account_id, facility_id] = one
+    return found
 
 
 def forget(services: Services) -> None:
@@ -66,9 +82,13 @@ class Asking(Protocol):
 async def identify_request(services: Services, request: Asking) -> Identity | None:
     """``identify`` for a request. A page's form carries its proof in a field, which the page checks itself; that another
     site did not send it is checked here."""
+    authorization = request.headers.get("authorization")
+    token = _bearer(authorization)
+    if token is not None:
+        return await _of_token(services, token)
     return await identify(
         services,
-        authorization=request.headers.get("authorization"),
+        authorization=authorization,
         cookie=request.cookies.get(rules.cookie_name(secure=request.url.scheme == "https")),
         csrf=request.headers.get("x-csrf-token"),
         method=request.method,
@@ -122,11 +142,7 @@ async def _of_token(services: Services, token: str) -> Identity:
 
 
 async def _resolved(services: Services, session_id: UUID, secret_hash: bytes | None) -> Identity | None:
-    async def read() -> Identity | None:
-        async with services.db.write() as tx:
-            return await directory.resolve(tx, session_id, secret_hash)
-
-    return await _recent(services).identities.get((session_id, secret_hash), read)
+    return await _recent(services).identities.get((session_id, secret_hash), partial(_resolve, services.db))
 
 
 def csrf_token(services: Services, session_id: UUID) -> str:
@@ -160,11 +176,7 @@ async def actor_in(services: Services, identity: Identity, facility_id: UUID) ->
 
 
 async def _membership(services: Services, account_id: UUID, facility_id: UUID) -> Membership | None:
-    async def read() -> Membership | None:
-        async with services.db.read(facility_id) as tx:
-            return await store.find(tx, account_id)
-
-    return await _recent(services).memberships.get((account_id, facility_id), read)
+    return await _recent(services).memberships.get((account_id, facility_id), partial(_find, services.db))
 
 
 def home_facility(identity: Identity) -> UUID | None:

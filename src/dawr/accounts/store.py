@@ -1,7 +1,7 @@
 """Writes of accounts. ``load_for`` finds a membership, asks for the right and locks it; there is no other way to get one
 that may be changed. The directory is reached through its functions alone (``store_directory``)."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -21,7 +21,7 @@ SELECT m.account_id, m.role, m.doctor, m.desk, m.disabled, m.removed, m.version,
              WHERE c.facility_id = m.facility_id AND c.account_id = m.account_id) AS clinics
 FROM membership m WHERE m.facility_id = %(facility_id)s
 """
-_ONE = _MEMBERSHIP + " AND m.account_id = %(account_id)s"
+_SOME = _MEMBERSHIP + " AND m.account_id = ANY(%(accounts)s)"
 _PAGE = _MEMBERSHIP + """ AND NOT m.removed AND m.account_id > %(after)s::uuid ORDER BY m.account_id LIMIT %(limit)s"""
 _COUNT = "SELECT count(*) FROM membership WHERE facility_id = %(facility_id)s AND NOT removed"
 # The account's own row and every administrator's, in one order: two who take the role from each other wait for each other.
@@ -53,8 +53,12 @@ SELECT %(facility_id)s, %(account_id)s, unnest(%(clinics)s::text[]) ON CONFLICT 
 
 async def find(tx: ReadTx, account_id: UUID) -> Membership | None:
     """What an account is in the transaction's facility, be it removed or not."""
-    row = await tx.row(_ONE, account_id=account_id)
-    return _membership(row) if row else None
+    return next(iter(await found(tx, [account_id])), None)
+
+
+async def found(tx: ReadTx, accounts: Sequence[UUID]) -> list[Membership]:
+    """What these accounts are in the transaction's facility, be they removed or not."""
+    return [_membership(row) for row in await tx.rows(_SOME, accounts=accounts)]
 
 
 async def page(tx: ReadTx, *, after: UUID, limit: int) -> list[Membership]:

@@ -38,7 +38,13 @@ _UNLINK = "SELECT directory.account_unlink(%(id)s)"
 _OPEN = """
 SELECT directory.session_open(%(id)s, %(account)s, %(kind)s, %(secret)s, %(at)s, %(lives)s, %(network)s, %(agent)s)
 """
-_RESOLVE = "SELECT * FROM directory.session_resolve(%(id)s, %(secret)s, %(at)s, %(idle)s, %(longest)s)"
+# In the order of their ids, in which two processes note the same sessions as seen.
+_RESOLVE = """
+SELECT w.session_id, w.secret, r.* FROM unnest(%(ids)s::uuid[], %(secrets)s::bytea[]) AS w (session_id, secret)
+CROSS JOIN LATERAL directory.session_resolve(w.session_id, w.secret, %(at)s, %(idle)s, %(longest)s) AS r
+"""
+Presented = tuple[UUID, bytes | None]
+"""A session and the hash of a cookie's secret; ``None`` for one that is proved by a signed token."""
 _ROTATE = """
 SELECT * FROM directory.session_rotate(%(id)s, %(presented)s, %(following)s, %(at)s, %(leeway)s, %(lives)s, %(longest)s)
 """
@@ -192,14 +198,16 @@ async def open_session(tx: WriteTx, session: Session) -> None:
     )
 
 
-async def resolve(tx: WriteTx, session_id: UUID, secret_hash: bytes | None) -> Identity | None:
-    """Whose session it is, if it lives; ``secret_hash`` is a cookie's, None for one proved by a signed token."""
+async def resolve(tx: WriteTx, presented: Sequence[Presented]) -> dict[Presented, Identity | None]:
+    """Whose each session is, if it lives."""
+    ordered = sorted(presented, key=lambda one: one[0])
+    asked = {"ids": [session_id for session_id, _ in ordered], "secrets": [secret for _, secret in ordered]}
     idle = lifetime(SessionKind.COOKIE)
-    row = await tx.row(_RESOLVE, id=session_id, secret=secret_hash, at=tx.now, idle=idle, longest=SESSION_LIFETIME)
-    if row is None:
-        return None
-    kind, facilities = SessionKind(row.pop("kind")), tuple(row.pop("facilities"))
-    return Identity(session_id=session_id, kind=kind, facilities=facilities, **row)
+    found: dict[Presented, Identity | None] = dict.fromkeys(presented)
+    for row in await tx.rows(_RESOLVE, **asked, at=tx.now, idle=idle, longest=SESSION_LIFETIME):
+        secret, kind, facilities = row.pop("secret"), SessionKind(row.pop("kind")), tuple(row.pop("facilities"))
+        found[row["session_id"], secret] = Identity(kind=kind, facilities=facilities, **row)
+    return found
 
 
 async def rotate(tx: WriteTx, session_id: UUID, *, presented: bytes, following: bytes) -> tuple[str, UUID | None]:

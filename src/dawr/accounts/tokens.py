@@ -11,6 +11,7 @@ import hashlib
 import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from joserfc import jwt
@@ -57,13 +58,21 @@ def session_of(keyring: Keyring, token: str, *, now: datetime) -> UUID:
     if len(token) > _LONGEST:
         raise Unauthenticated
     try:
-        read = jwt.decode(token, lambda found: _key(keyring, int(found.headers()["kid"])), [ALGORITHM])
-        _registry(now).validate(read.claims)
-        if read.header.get("typ") != TYPE:
-            raise Unauthenticated
-        return UUID(read.claims["sid"])
+        claims = _signed_claims(keyring, token)
+        _registry(now).validate(claims)
+        return UUID(claims["sid"])
     except (JoseError, KeyringError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Unauthenticated from error
+
+
+@functools.lru_cache(maxsize=1024)
+def _signed_claims(keyring: Keyring, token: str) -> dict[str, Any]:
+    """What a token of ours says. That we signed it stays true, so a desk's token is proved once; until when it is good is
+    looked at each time, and whether its session lives is not said here."""
+    read = jwt.decode(token, lambda found: _key(keyring, int(found.headers()["kid"])), [ALGORITHM])
+    if read.header.get("typ") != TYPE:
+        raise Unauthenticated
+    return read.claims
 
 
 def _registry(now: datetime) -> JWTClaimsRegistry:

@@ -80,7 +80,7 @@ async def _end(tx: WriteTx, here: Context, finding: Finding) -> tuple[Ticket, UU
     """The ticket as it ended, and the one in the clinic it was sent on to."""
     if finding.refer_to is None:
         done = await tickets.move(tx, here.actor, here.facility, ticket_id=finding.ticket, verb=Verb.DONE)
-        return done, None
+        return done.ticket, None
     next_id = new_id(tx.now)
     personal = await passed_on(tx, here, finding.ticket, to=next_id)
     handover = Handover(finding.ticket, finding.refer_to, Place.END, next_id, personal)

@@ -118,7 +118,17 @@ async def facility(tx: ReadTx) -> Facility | None:
 
 async def clinic(tx: ReadTx, clinic_id: str) -> Clinic:
     """One clinic of the transaction's facility; ``ClinicNotFound`` otherwise."""
-    row = await tx.row(_ONE, clinic=clinic_id)
+    return await clinic_found(await clinic_asked(tx, clinic_id))
+
+
+async def clinic_asked(tx: ReadTx, clinic_id: str) -> Answers:
+    """Asks for one clinic. To be followed by ``clinic_found``."""
+    return await tx.asked(_ONE, clinic=clinic_id)
+
+
+async def clinic_found(asked: Answers) -> Clinic:
+    """The clinic that was asked for; ``ClinicNotFound`` where there is none."""
+    row = await asked.fetchone()
     if row is None:
         raise ClinicNotFound
     return _clinic(row)
@@ -130,13 +140,18 @@ async def clinics_asked(tx: ReadTx, clinic_ids: Sequence[str]) -> Answers:
 
 
 async def clinics_named(asked: Answers) -> list[Clinic]:
-    """Those of the clinics that exist, in any order."""
+    """Those of the clinics that exist."""
     return [_clinic(row) for row in await asked.fetchall()]
 
 
 async def clinics(tx: ReadTx) -> list[Clinic]:
     """Every clinic of the facility in the order it is shown."""
-    return [_clinic(row) for row in await tx.rows(_ALL)]
+    return await clinics_named(await every_clinic_asked(tx))
+
+
+async def every_clinic_asked(tx: ReadTx) -> Answers:
+    """Asks for every clinic, in the order they are shown. To be followed by ``clinics_named``."""
+    return await tx.asked(_ALL)
 
 
 def _clinic(row: dict[str, Any]) -> Clinic:

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Facility
 from dawr.notifications import commands_tell, queries, store
 from dawr.notifications.rules import WORTH, Fact, Moment, Rules, is_near, worth_until
@@ -18,7 +17,7 @@ from dawr.platform.events import Recorded
 from dawr.platform.services import Services
 from dawr.tickets import queries as ticket_queries
 from dawr.tickets import queries_telling as tickets
-from dawr.tickets.events import TYPES
+from dawr.tickets.events import ENTERED, TYPES
 from dawr.tickets.rules import Status, Ticket, Verb
 
 QUEUE = "queue:"
@@ -36,17 +35,23 @@ async def behind(tx: ReadTx) -> list[str]:
 
 
 async def read_on(tx: WriteTx, services: Services, facility: Facility, clinic_id: str) -> int:
-    """Reads the next events of a queue and has people told; how many it read. 0 at the end, and where another process reads."""
+    """Reads the next events of a queue and has people told; how many it read. 0 at the end, and where another process reads.
+
+    Who entered has just been told all there is: a crowd's events are passed over unread.
+    """
     stream = QUEUE + clinic_id
     version = await store.claim_cursor(tx, stream, since=tx.now - _LONGEST_WORTH)
     if version is None:
         return 0
-    read = await events.since(tx, stream=stream, version=version, limit=EVENTS_A_READ)
-    if not read:
-        return 0
+    end = (await tickets.versions(tx)).get(clinic_id, version)
+    read = await events.since(tx, stream=stream, version=version, limit=EVENTS_A_READ, but=ENTERED)
+    if read:
+        # Behind the last of a full read there may be more.
+        end = read[-1].version if len(read) == EVENTS_A_READ else max(end, read[-1].version)
     facts = _turns(read) + (await _waiting(tx, services, clinic_id) if _somebody_left(read) else [])
     await commands_tell.tell(tx, services, facility, [one for one in facts if one.worth_until > tx.now])
-    await store.move_cursor(tx, stream, read[-1].version)
+    if end > version:
+        await store.move_cursor(tx, stream, end)
     return len(read)
 
 
@@ -91,7 +96,7 @@ async def _minutes(
     estimate: ticket_queries.WaitEstimate | None = services.additions.get(ticket_queries.WAIT)
     if estimate is None or not line:
         return [None] * len(line)
-    waits = await estimate(tx, await facilities.clinic(tx, clinic_id), line)
+    waits = await estimate(tx, clinic_id, [ahead for _, ahead in line])
     return [one["likely_minutes"] if one else None for one in waits]
 
 

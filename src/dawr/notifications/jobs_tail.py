@@ -7,7 +7,7 @@ from dawr.notifications import commands_queue
 from dawr.notifications.jobs_rounds import Rounds
 from dawr.platform.services import Services
 
-GATHER_SECONDS = 0.1
+GATHER_SECONDS = 0.25
 """A crowd at the door is not followed ticket by ticket."""
 
 
@@ -34,5 +34,6 @@ class QueueReader:
             assert facility is not None
             while not self._rounds.stopping:
                 async with self._services.db.write(facility_id) as writing:
-                    if not await commands_queue.read_on(writing, self._services, facility, clinic):
-                        break
+                    read = await commands_queue.read_on(writing, self._services, facility, clinic)
+                if read < commands_queue.EVENTS_A_READ:
+                    break

@@ -58,7 +58,7 @@ SELECT %(facility_id)s, stream, version, entity, type, data, actor, at FROM json
 """
 _SINCE = """
 SELECT stream, version, entity, type, data, actor, at FROM event
-WHERE facility_id = %(facility_id)s AND stream = %(stream)s AND version > %(version)s
+WHERE facility_id = %(facility_id)s AND stream = %(stream)s AND version > %(version)s AND type <> %(but)s
 ORDER BY version LIMIT %(limit)s
 """
 _OF_ENTITY = """
@@ -112,9 +112,9 @@ def touch(tx: WriteTx, events: Iterable[Recorded]) -> None:
     tx.touched |= {(tx.facility_id, one) for one in {one.stream for one in events}}
 
 
-async def since(tx: ReadTx, *, stream: str, version: int, limit: int = 1000) -> list[Recorded]:
-    """What happened to a subject after ``version``, in order, at most ``limit``."""
-    return [Recorded(**row) for row in await tx.rows(_SINCE, stream=stream, version=version, limit=limit)]
+async def since(tx: ReadTx, *, stream: str, version: int, limit: int = 1000, but: str = "") -> list[Recorded]:
+    """What happened to a subject after ``version``, in order, at most ``limit``; ``but`` is a type that is left out."""
+    return [Recorded(**row) for row in await tx.rows(_SINCE, stream=stream, version=version, limit=limit, but=but)]
 
 
 async def history(tx: ReadTx, entity: UUID | str) -> list[Recorded]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from datetime import datetime
 from sys import intern
 from typing import Any
 from uuid import UUID
@@ -15,9 +16,10 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import ClinicNotFound, FacilityNotFound
 from dawr.realtime.hub import Hub
 from dawr.realtime.outlet import Outlet, Receive, Send
-from dawr.realtime.readers import ClinicReader, FacilityReader, Reader, TicketReader
+from dawr.realtime.readers import ClinicReader, FacilityReader, May, Reader, TicketReader
 from dawr.realtime.rules import RETRY_MILLISECONDS, OneSubject, Pace, retry
 from dawr.tickets import queries as tickets
+from dawr.tickets.queries import TicketView
 from dawr.tickets.rules import TicketNotFound
 
 PATH = "/api/v1/events/stream"
@@ -30,20 +32,22 @@ _HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-sto
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for, allowed to it: a clinic's stream, a ticket's (``clinic`` is its queue), or the facility's."""
+    """What a request asks for: a clinic's stream, a ticket's (``may`` it have that is seen with the ticket), or the
+    facility's."""
 
     facility: UUID
     address: str
     last_id: str | None
-    clinic: str | None
-    ticket: UUID | None
+    clinic: str | None = None
+    ticket: tuple[UUID, May] | None = None
 
     def reader(self, outlet: Outlet, pace: Pace) -> Reader:
-        if self.clinic is None:
-            return FacilityReader(outlet, pace, self.last_id)
-        if self.ticket is None:
+        if self.ticket is not None:
+            ticket, may = self.ticket
+            return TicketReader(outlet, pace, self.last_id, ticket=ticket, may=may)
+        if self.clinic is not None:
             return ClinicReader(outlet, pace, self.last_id, self.clinic)
-        return TicketReader(outlet, pace, self.last_id, clinic=self.clinic, ticket=self.ticket)
+        return FacilityReader(outlet, pace, self.last_id)
 
 
 class EventStream:
@@ -55,15 +59,14 @@ class EventStream:
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         asked = await _asked(Request(scope, receive))
         start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
-        if scope["method"] == "HEAD":
-            await send(start)
-            await send({"type": "http.response.body", "body": b""})
-            return
         async with self._hub.admitted(scope.get(STRAIGHT, send), asked.address) as outlet:
             outlet.first(retry(RETRY_MILLISECONDS))
             async with self._hub.listening(asked.facility, asked.reader(outlet, self._hub.pace)):
                 await send(start)
-                await outlet.serve(receive)
+                if scope["method"] == "HEAD":
+                    await send({"type": "http.response.body", "body": b""})
+                else:
+                    await outlet.serve(receive)
 
 
 class Straight:
@@ -88,7 +91,7 @@ async def _asked(request: Request) -> Asked:
     if kind == "clinic":
         clinic = _clinic(value)
     elif kind == "ticket":
-        ticket, clinic = await _ticket(here, value)
+        ticket = _ticket(here, value)
     else:
         _require_facility(here, value)
     # The header is the younger one: a browser that reconnects by itself repeats the address it was given.
@@ -109,18 +112,22 @@ def _clinic(value: str) -> str:
     return intern(value)
 
 
-async def _ticket(here: Context, value: str) -> tuple[UUID, str]:
+def _ticket(here: Context, value: str) -> tuple[UUID, May]:
+    """Whether it may be had is decided by the read that finds it: a thousand may come at once, and share that."""
     try:
         ticket_id = UUID(value)
     except ValueError:
         raise TicketNotFound from None
     actor = tickets.viewer(here, ticket_id)
-    async with here.read() as tx:
-        view = await tickets.seen_by(tx, here, actor, ticket_id)
-    # A ticket's stream shows its secret: it is for who holds it, and for those who may change the ticket anyway.
-    if actor.kind != "patient":
-        actor.require(Right.QUEUE, view.ticket.clinic)
-    return ticket_id, view.ticket.clinic
+    tickets.require_viewer(actor, ticket_id)
+
+    def may(view: TicketView, now: datetime) -> None:
+        tickets.require_living(actor, view, now=now)
+        # A ticket's stream shows its secret: it is for who holds it, and for those who may change the ticket anyway.
+        if actor.kind != "patient":
+            actor.require(Right.QUEUE, view.ticket.clinic)
+
+    return ticket_id, may
 
 
 def _require_facility(here: Context, value: str) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from dawr.platform.cursors import Cursor
 from dawr.platform.events import Recorded
-from dawr.realtime.rules import frame
+from dawr.realtime.rules import LIVE, frame, opened
 from dawr.tickets.queries import public_update
 
 
@@ -68,6 +68,7 @@ class Batch:
         self.last = self._versions[-1] if self._versions else 0
         self._parts: dict[int, Part] = {}
         self._chunks: dict[int, bytes] = {}
+        self._openings: dict[int, bytes] = {}
 
     def part(self, version: int) -> Part:
         """What happened after ``version``, up to the first event that asks for a snapshot, or a gap in the log."""
@@ -95,6 +96,15 @@ class Batch:
 
     def frame(self, entry: Entry) -> bytes:
         return frame("queue_update", orjson.dumps(entry.update), self._place.cursor({self.clinic: entry.version}))
+
+    def opening(self, entry: Entry) -> bytes:
+        """The event for the stream of a ticket, up to where how that ticket stands (``live``) belongs."""
+        found = self._openings.get(entry.version)
+        if found is None:
+            update = {name: value for name, value in (entry.update or {}).items() if name not in LIVE}
+            cursor = self._place.cursor({self.clinic: entry.version})
+            found = self._openings[entry.version] = opened("queue_update", orjson.dumps(update), cursor)
+        return found
 
 
 class Channel:

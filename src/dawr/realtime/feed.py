@@ -4,23 +4,26 @@ need, come from the same snapshot, so that what a newcomer is shown and what it 
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import ClinicNotFound, Facility, FacilityNotFound
+from dawr.facilities.rules import FacilityNotFound
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.logging import get_logger
 from dawr.platform.services import Services
 from dawr.realtime import queries
 from dawr.realtime.channel import Batch, Channel, Place
-from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader, live, live_of
+from dawr.realtime.line import Line
+from dawr.realtime.readers import ClinicReader, FacilityReader, News, Reader, TicketReader
 from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, retry
 from dawr.tickets import commands
 from dawr.tickets import queries as tickets
+from dawr.tickets.queries import TicketView
 from dawr.tickets.rules import Status
 from dawr.waits.queries import waits_of
 
@@ -43,6 +46,7 @@ class Feed:
         self._waits = waits_of(services)
         self._place: Place | None = None
         self._channels: dict[str, Channel] = {}
+        self._lines: dict[str, Line] = {}
         self._readers: dict[str, set[Reader]] = {}
         self._whole: set[FacilityReader] = set()
         self._dirty: set[str] = set()
@@ -83,6 +87,7 @@ class Feed:
         watched.update(*(reader.versions for reader in self._whole))
         self._channels = {clinic: channel for clinic, channel in self._channels.items() if clinic in watched}
         self._readers = {clinic: readers for clinic, readers in self._readers.items() if readers}
+        self._lines = {clinic: line for clinic, line in self._lines.items() if clinic in self._readers}
 
     async def close(self) -> None:
         if self._task is not None:
@@ -161,22 +166,18 @@ class Feed:
         if facility is None:
             raise FacilityNotFound
         followed = _followed(reader for reader, _ in joining)
+        wanted = {one.ticket for one in _of_tickets(reader for reader, _ in joining)}
         known = {clinic: self._channels[clinic].version for clinic in dirty & self._channels.keys()}
         async with self._services.db.read(self.facility_id) as tx:
-            found = await queries.look(tx, heads_of=followed, since=known, limit=self._pace.replay)
+            found = await queries.look(tx, heads_of=followed, tickets=wanted, since=known, limit=self._pace.replay)
             place = Place(found.epoch, self.facility_id)
-            news = News(place, facility, tx.now, clinics=tuple(found.heads), heads=found.heads)
+            news = News(place, facility, tx.now, clinics=tuple(found.heads), heads=found.heads, views=found.tickets)
             news.batches = _batches(place, found.news)
-            self._refuse_unknown(news, joining)
+            _admit(news, joining)
             newcomers = [reader for reader, done in joining if not done.done()]
             await self._catch_up(tx, news, newcomers)
             await self._fill(tx, news, newcomers)
         return news
-
-    def _refuse_unknown(self, news: News, joining: list[Joining]) -> None:
-        for reader, done in joining:
-            if not set(reader.clinics(news)) <= set(news.clinics) and not done.done():
-                done.set_exception(ClinicNotFound())
 
     async def _catch_up(self, tx: ReadTx, news: News, newcomers: list[Reader]) -> None:
         """Reads what those who come back have missed, together with what the others do not know yet."""
@@ -203,31 +204,37 @@ class Feed:
             shown = [*newcomers, *running]
         wanted = {clinic for reader in shown if not isinstance(reader, TicketReader) for clinic in reader.clinics(news)}
         news.statuses = {one.id: await tickets.status(tx, news.facility, one) for one in clinics if one.id in wanted}
-        news.tickets = await self._tickets(tx, news.facility, {one.ticket for one in _of_tickets(shown)})
-        news.live = {ticket: live_of(answer) for ticket, answer in news.tickets.items()}
-        moved = [one for one in _of_tickets([*newcomers, *running]) if one.ticket not in news.live]
-        if moved:
-            news.live |= await self._standing(tx, {one.clinic for one in moved}, {one.ticket for one in moved})
+        followers = _of_tickets([*newcomers, *running])
+        await self._line_up(tx, news, {one.clinic for one in followers})
+        news.tickets = await self._tickets(tx, news, {one.ticket for one in _of_tickets(shown)})
 
-    async def _tickets(self, tx: ReadTx, facility: Facility, wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
+    async def _line_up(self, tx: ReadTx, news: News, clinics: set[str]) -> None:
+        """Who waits in these clinics, folded from what happened; read where that does not lead to what the others know."""
+        missing = [clinic for clinic in clinics if not self._follows(news, clinic)]
+        if missing:
+            self._lines |= {one.clinic: one for one in await queries.lines(tx, missing)}
+        news.lines = {clinic: self._lines[clinic] for clinic in clinics & self._lines.keys()}
+        # Where nobody waits there may be no such clinic any more.
+        news.paces = {clinic: await self._waits.pace(tx, clinic) for clinic, line in news.lines.items() if line.places}
+
+    def _follows(self, news: News, clinic: str) -> bool:
+        line, batch = self._lines.get(clinic), news.batches.get(clinic)
+        if line is None or (batch and not line.follow([one.recorded for one in batch.entries])):
+            return False
+        return line.version >= max(news.heads.get(clinic, 0), batch.last if batch else 0)
+
+    async def _tickets(self, tx: ReadTx, news: News, wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
         """Each ticket as ``GET /queue/ticket/…`` answers it to whoever may see it."""
-        if not wanted:
-            return {}
-        here = Context(self._services, facility, SYSTEM, language="en", address="", device="")
+        here = Context(self._services, news.facility, SYSTEM, language="en", address="", device="")
+        unknown = wanted - news.views.keys()
+        views = {**news.views, **(await tickets.views_found(await tickets.views_asked(tx, unknown)) if unknown else {})}
         found: dict[UUID, dict[str, Any]] = {}
-        for ticket, view in (await tickets.views(tx, here, sorted(wanted))).items():
-            found[ticket] = view.answer(follow=tickets.follow_of(here, ticket))
-            next_id = await tickets.following(tx, view.ticket)
+        for ticket in wanted & views.keys():
+            found[ticket] = _placed(news, views[ticket]).answer(follow=tickets.follow_of(here, ticket))
+            next_id = await tickets.following(tx, views[ticket].ticket)
             if next_id:
                 found[ticket]["next"] = tickets.follow_of(here, next_id)
         return found
-
-    async def _standing(self, tx: ReadTx, clinics: set[str], wanted: set[UUID]) -> dict[UUID, dict[str, Any]]:
-        """What changes of each ticket while it is watched. There may be thousands: this is little, and asked for at once."""
-        found = await queries.standing(tx, clinics, wanted)
-        waiting = {one.clinic for one in found.values() if one.status == Status.WAITING}
-        paces = {clinic: await self._waits.pace(tx, clinic) for clinic in waiting}
-        return {ticket: live(one.status, one.ahead, one.desk, paces.get(one.clinic)) for ticket, one in found.items()}
 
     def _listening(self, news: News) -> list[Reader]:
         return [reader for clinic in news.batches for reader in self._readers.get(clinic, ())]
@@ -298,18 +305,36 @@ class Feed:
         self._whole.clear()
         self._readers.clear()
         self._channels.clear()
+        self._lines.clear()
 
 
 def _of_tickets(readers: Iterable[Reader]) -> list[TicketReader]:
     return [one for one in readers if isinstance(one, TicketReader)]
 
 
+def _admit(news: News, joining: list[Joining]) -> None:
+    """Tells those newcomers who may not have what they ask for."""
+    for reader, done in joining:
+        try:
+            reader.admit(news)
+        except Problem as problem:
+            if not done.done():
+                done.set_exception(problem)
+
+
+def _placed(news: News, view: TicketView) -> TicketView:
+    if view.ticket.status is not Status.WAITING:
+        return view
+    ahead = news.ahead(view.ticket.clinic, view.ticket.id)
+    return replace(view, ahead=ahead, wait=news.wait(view.ticket.clinic, ahead))
+
+
 def _followed(readers: Iterable[Reader]) -> set[str] | None:
-    """The clinics whose queues they follow; ``None``: every one of the facility's."""
+    """The clinics whose queues they follow by name; ``None``: every one of the facility's."""
     readers = tuple(readers)
     if any(isinstance(one, FacilityReader) for one in readers):
         return None
-    return {one.clinic for one in readers if isinstance(one, ClinicReader | TicketReader)}
+    return {one.clinic for one in readers if isinstance(one, ClinicReader)}
 
 
 def _batches(place: Place, found: queries.News) -> dict[str, Batch]:

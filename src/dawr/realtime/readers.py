@@ -4,31 +4,35 @@ A reader begins with a snapshot, or where its cursor ended, and takes the news o
 already it skips, so that a snapshot and the events after it are exact whatever comes between.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from sys import intern
 from typing import Any
 from uuid import UUID
 
 import orjson
 
-from dawr.facilities.rules import Facility
-from dawr.realtime.channel import Batch, Entry, Place
+from dawr.facilities.rules import ClinicNotFound, Facility
+from dawr.realtime.channel import Batch, Entry, Part, Place
+from dawr.realtime.line import Line
 from dawr.realtime.outlet import Outlet
-from dawr.realtime.rules import Pace, frame
-from dawr.tickets.queries import QueueStatus
-from dawr.tickets.rules import Status
+from dawr.realtime.rules import LIVE, Pace, closed, frame
+from dawr.tickets.queries import QueueStatus, TicketView
+from dawr.tickets.rules import Status, TicketNotFound
 from dawr.waits import rules as waits
 
 RESUMED = orjson.dumps({"resumed": True})
-LIVE = ("status", "position", "ahead", "desk", "wait")
+May = Callable[[TicketView, datetime], None]
 
 
 @dataclass(slots=True)
 class News:
     """What one read of a facility found, in one snapshot: events, where the queues stand, and what readers asked for.
 
-    ``tickets`` are those that will be shown as a whole, ``live`` what changes of each that is watched.
+    ``views`` are the newcomers' tickets, ``tickets`` those that will be shown as a whole; ``lines`` and ``paces`` tell of each
+    queue somebody follows a ticket in who waits there, and how fast it goes.
     """
 
     place: Place
@@ -38,13 +42,23 @@ class News:
     heads: Mapping[str, int] = field(default_factory=dict)
     batches: dict[str, Batch] = field(default_factory=dict)
     statuses: Mapping[str, QueueStatus] = field(default_factory=dict)
+    views: Mapping[UUID, TicketView] = field(default_factory=dict)
     tickets: Mapping[UUID, dict[str, Any]] = field(default_factory=dict)
-    live: dict[UUID, dict[str, Any]] = field(default_factory=dict)
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    paces: Mapping[str, waits.Pace | None] = field(default_factory=dict)
 
     def status(self, clinic: str) -> dict[str, Any]:
         found = self.statuses[clinic]
         own = {"as_of": self.at.isoformat(), "cursor": self.place.cursor({clinic: found.version})}
         return found.answer() | own
+
+    def ahead(self, clinic: str, ticket: UUID | str) -> int:
+        """How many wait before this one; none where it does not wait."""
+        line = self.lines.get(clinic)
+        return line.places.get(str(ticket), 0) if line else 0
+
+    def wait(self, clinic: str, ahead: int) -> dict[str, Any] | None:
+        return waits.answer(ahead, self.paces.get(clinic))
 
 
 class Reader:
@@ -57,6 +71,11 @@ class Reader:
         self.pace = pace
         self.last_id = last_id
         self.versions: dict[str, int] = {}
+
+    def admit(self, news: News) -> None:
+        """Raises the problem of a newcomer who asks for what is not there, or not theirs."""
+        if not set(self.clinics(news)) <= set(news.clinics):
+            raise ClinicNotFound
 
     def clinics(self, news: News) -> Iterable[str]:
         """The queues it follows."""
@@ -175,61 +194,76 @@ class FacilityReader(Reader):
 class TicketReader(Reader):
     """For the holder of one ticket: its own changes one by one, and what others' changes do to its place, together."""
 
-    __slots__ = ("clinic", "seen", "ticket")
+    __slots__ = ("_desk", "_entity", "_may", "_seen", "_status", "clinic", "ticket")
 
-    def __init__(self, outlet: Outlet, pace: Pace, last_id: str | None, *, clinic: str, ticket: UUID) -> None:
+    def __init__(self, outlet: Outlet, pace: Pace, last_id: str | None, *, ticket: UUID, may: May) -> None:
+        """``may`` raises why somebody may not follow this ticket; which clinic it is in is found out with that."""
         super().__init__(outlet, pace, last_id)
-        self.clinic = clinic
         self.ticket = ticket
-        self.seen: dict[str, Any] | None = None
+        self.clinic = ""
+        self._may: May | None = may
+        self._entity = str(ticket)
+        self._status = ""
+        self._desk: str | None = None
+        self._seen: tuple[str, int, str | None] | None = None
+
+    def admit(self, news: News) -> None:
+        found = news.views.get(self.ticket)
+        if found is None:
+            raise TicketNotFound
+        if self._may is not None:
+            self._may(found, news.at)
+        self._may = None
+        self.clinic = intern(found.ticket.clinic)
+        self._status, self._desk = found.ticket.status.value, found.ticket.desk
+        super().admit(news)
 
     def clinics(self, news: News) -> Iterable[str]:
         return (self.clinic,)
 
     def snapshot(self, news: News) -> tuple[dict[str, int], dict[str, Any]]:
-        self.seen = news.live[self.ticket]
+        shown = news.tickets[self.ticket]
+        self._status, self._desk = Status(shown["status"]).value, shown["desk"]
+        self._seen = self._status, shown["ahead"], self._desk
         head = news.heads[self.clinic] if self.clinic in news.heads else news.batches[self.clinic].last
-        return {self.clinic: head}, news.tickets[self.ticket]
+        return {self.clinic: head}, shown
 
     def take(self, news: News) -> int:
         batch = news.batches.get(self.clinic)
         if batch is None or batch.last <= self.versions[self.clinic]:
             return 0
         part = batch.part(self.versions[self.clinic])
-        sent = self._tell(news, part.entries) if part.entries else 0
+        sent = self._tell(news, batch, part) if part.entries else 0
         return sent + (self.show("reset", news) if part.upset else 0)
 
-    def _tell(self, news: News, entries: tuple[Entry, ...]) -> int:
-        now = news.live[self.ticket]
-        own = [entry for entry in entries if entry.recorded.entity == str(self.ticket)]
+    def _tell(self, news: News, batch: Batch, part: Part) -> int:
+        own = [entry for entry in part.entries if entry.recorded.entity == self._entity]
         for entry in own[:-1]:
-            self._send(news.place, entry, _then(entry))
+            self.outlet.push(batch.opening(entry) + _then(entry))
         if own:
-            self._send(news.place, own[-1], now)
-        elif now != self.seen:
-            self._send(news.place, entries[-1], now)
-        sent = len(own) or int(now != self.seen)
-        self.seen = now
-        self.versions[self.clinic] = entries[-1].version
+            data = own[-1].recorded.data
+            self._status, self._desk = Status(data["status"]).value, data["desk"]
+        ahead = news.ahead(self.clinic, self._entity) if self._status == Status.WAITING else 0
+        now = self._status, ahead, self._desk
+        sent = len(own) or int(now != self._seen)
+        if sent:
+            last = own[-1] if own else part.entries[-1]
+            self.outlet.push(batch.opening(last) + live(*now, news.paces.get(self.clinic)))
+        self._seen = now
+        self.versions = part.versions
         return sent
 
-    def _send(self, place: Place, entry: Entry, live: dict[str, Any]) -> None:
-        data = orjson.dumps({**(entry.update or {}), **live})
-        self.outlet.push(frame("queue_update", data, place.cursor({self.clinic: entry.version})))
 
-
-def live(status: str, ahead: int, desk: str | None, at: waits.Pace | None) -> dict[str, Any]:
-    """What changes of a ticket while it is watched, as its answer has it; ``at`` is its clinic's pace."""
+@lru_cache(maxsize=4096)
+def live(status: str, ahead: int, desk: str | None, at: waits.Pace | None) -> bytes:
+    """What changes of a ticket while it is watched, as an event ends with it; ``at`` is its clinic's pace."""
     waiting = status == Status.WAITING
     wait = waits.answer(ahead, at) if waiting else None
-    return {"status": status, "position": ahead + 1 if waiting else 0, "ahead": ahead, "desk": desk, "wait": wait}
+    values = (status, ahead + 1 if waiting else 0, ahead, desk, wait)
+    return closed(orjson.dumps(dict(zip(LIVE, values, strict=True))))
 
 
-def live_of(answer: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in LIVE}
-
-
-def _then(entry: Entry) -> dict[str, Any]:
+def _then(entry: Entry) -> bytes:
     """The ticket right after one of its own changes that another one of its own followed at once."""
     data = entry.recorded.data
     return live(data["status"], data["ahead"] or 0, data["desk"], None)

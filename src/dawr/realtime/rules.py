@@ -6,6 +6,7 @@ from dawr.platform.errors import N_, Invalid, TooManyRequests, Unavailable
 
 STREAM = "queue:"
 RETRY_MILLISECONDS = 1_000
+LIVE = ("status", "position", "ahead", "desk", "wait")
 
 
 class OneSubject(Invalid):
@@ -35,7 +36,7 @@ class Pace:
     jitter: float = 30.0
     heartbeat: float = 15.0
     poll: float = 1.0
-    together: float = 0.02
+    together: float = 0.05
     keep: int = 256
     replay: int = 5_000
     outbox: int = 64 * 1024
@@ -47,6 +48,16 @@ def frame(event: str, data: bytes, cursor_text: str | None = None) -> bytes:
     """One event of a stream. ``data`` is JSON without line breaks."""
     name = f"id: {cursor_text}\nevent: {event}\n" if cursor_text else f"event: {event}\n"
     return name.encode() + b"data: " + data + b"\n\n"
+
+
+def opened(event: str, data: bytes, cursor_text: str) -> bytes:
+    """The beginning of an event, whose data is a JSON object that is to be ``closed``."""
+    return frame(event, data[:-1] + b",", cursor_text)[:-2]
+
+
+def closed(data: bytes) -> bytes:
+    """The end of an event that was ``opened``: the last members of its object."""
+    return data[1:] + b"\n\n"
 
 
 def retry(milliseconds: int) -> bytes:

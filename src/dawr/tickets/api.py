@@ -1,6 +1,7 @@
 """The queue over HTTP."""
 
 import hashlib
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,14 +17,15 @@ from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.bodies import Body, OpaqueId, Reason
 from dawr.platform.http.context import context
-from dawr.platform.http.once import Work, answer, once, outcome
+from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.plain import PlainOperation
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.tickets import api_shapes as shapes
 from dawr.tickets import commands, queries
 from dawr.tickets.api_shapes import ClinicName, Name, answers
-from dawr.tickets.commands import Handover
+from dawr.tickets.commands import Handover, Stepped
 from dawr.tickets.people import passed_on, shown_person
 from dawr.tickets.rules import Place, Verb
 
@@ -32,6 +34,8 @@ TicketId = OpaqueId
 router = APIRouter(prefix="/api/v1/queue", tags=["queue"])
 figures = APIRouter(prefix="/api/v1", tags=["figures"])
 CHANGES = documented(401, 403, 409) | answers(shapes.TicketAnswer)
+STEPS: list[PlainOperation[Any]] = []
+"""What desks ask for all day is answered before the framework's routes, which only describe it."""
 
 
 class CallNext(Body):
@@ -110,8 +114,7 @@ async def tickets(clinic: ClinicName, here: Here, ended: Annotated[bool, Query()
     """For the staff of a clinic: its open tickets in order with the people's names, or the last that ended today."""
     here.actor.require(Right.QUEUE, clinic)
     async with here.read() as tx:
-        found = await facilities.clinic(tx, clinic)
-        views = await queries.at_desk(tx, here, found, ended=ended)
+        found, views = await queries.at_desk(tx, here, clinic, ended=ended)
     items = [one.answer() | shown_person(here, one) | {"late": queries.is_late(found, one, tx.now)} for one in views]
     return answer({"items": items, "next": None})
 
@@ -153,17 +156,13 @@ async def call(body: CallNext, here: Here) -> Response:
     if (body.clinic is None) == (body.ticket is None):
         raise Invalid(N_("Name a clinic or a ticket, one of the two"))
 
-    async def work(tx: WriteTx) -> Outcome:
+    async def step(tx: WriteTx) -> Stepped:
         if body.ticket:
             actor = queries.viewer(here, body.ticket)
-            called = await commands.call(tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk)
-        else:
-            called = await commands.call_next(
-                tx, here.actor, here.facility, clinic_id=body.clinic or "", desk=body.desk
-            )
-        return outcome(called.id)
+            return await commands.call(tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk)
+        return await commands.call_next(tx, here.actor, here.facility, clinic_id=body.clinic or "", desk=body.desk)
 
-    return await _changed(here, work)
+    return await _changed(here, step)
 
 
 @router.post("/recall", responses=CHANGES)
@@ -171,27 +170,24 @@ async def recall(body: Recall, here: Here) -> Response:
     """Announces a called ticket again."""
     actor = queries.viewer(here, body.ticket)
 
-    async def work(tx: WriteTx) -> Outcome:
-        recalled = await commands.call(
-            tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk, verb=Verb.RECALL
-        )
-        return outcome(recalled.id)
+    async def step(tx: WriteTx) -> Stepped:
+        return await commands.call(tx, actor, here.facility, ticket_id=body.ticket, desk=body.desk, verb=Verb.RECALL)
 
-    return await _changed(here, work)
+    return await _changed(here, step)
 
 
 @router.post("/transfer", responses=CHANGES)
 async def transfer(body: Transfer, here: Here) -> Response:
     """Ends the ticket here and enters the person in another clinic; answers the ticket there."""
 
-    async def work(tx: WriteTx) -> Outcome:
+    async def step(tx: WriteTx) -> Stepped:
         next_id = new_id(tx.now)
         queries.viewer(here, body.ticket).require(Right.QUEUE)
         personal = await passed_on(tx, here, body.ticket, to=next_id)
         handover = Handover(body.ticket, body.to, body.place, next_id, personal)
-        return outcome((await commands.transfer(tx, here.actor, here.facility, handover)).id)
+        return await commands.transfer(tx, here.actor, here.facility, handover)
 
-    return await _changed(here, work)
+    return await _changed(here, step)
 
 
 @router.post("/undo", responses=CHANGES)
@@ -199,10 +195,10 @@ async def undo(body: OneTicket, here: Here) -> Response:
     """Takes back the ticket's last step, if nothing followed it."""
     actor = queries.viewer(here, body.ticket)
 
-    async def work(tx: WriteTx) -> Outcome:
-        return outcome((await commands.undo(tx, actor, here.facility, ticket_id=body.ticket)).id)
+    async def step(tx: WriteTx) -> Stepped:
+        return await commands.undo(tx, actor, here.facility, ticket_id=body.ticket)
 
-    return await _changed(here, work)
+    return await _changed(here, step)
 
 
 @router.post("/reset", responses=documented(401, 403, 409) | answers(shapes.StatusAnswer))
@@ -221,18 +217,27 @@ async def reset(body: Reset, here: Here) -> Response:
     return await once(here, work, show)
 
 
+STEPS += [
+    PlainOperation(f"{router.prefix}/call", CallNext, call),
+    PlainOperation(f"{router.prefix}/recall", Recall, recall),
+    PlainOperation(f"{router.prefix}/transfer", Transfer, transfer),
+    PlainOperation(f"{router.prefix}/undo", OneTicket, undo),
+]
+
+
 def _add_verb(verb: Verb, summary: str) -> None:
     """The verbs that need nothing but a ticket are one handler."""
 
     async def handler(body: OneTicket, here: Here) -> Response:
         actor = queries.viewer(here, body.ticket)
 
-        async def work(tx: WriteTx) -> Outcome:
-            return outcome((await commands.move(tx, actor, here.facility, ticket_id=body.ticket, verb=verb)).id)
+        async def step(tx: WriteTx) -> Stepped:
+            return await commands.move(tx, actor, here.facility, ticket_id=body.ticket, verb=verb)
 
-        return await _changed(here, work, actor)
+        return await _changed(here, step, actor)
 
     router.post(f"/{verb.value}", responses=CHANGES, name=verb.value, description=summary)(handler)
+    STEPS.append(PlainOperation(f"{router.prefix}/{verb.value}", OneTicket, handler))
 
 
 for _verb, _summary in {
@@ -248,12 +253,22 @@ for _verb, _summary in {
     _add_verb(_verb, _summary)
 
 
-async def _changed(here: Context, work: Work, actor: Actor | None = None) -> Response:
+async def _changed(
+    here: Context, step: Callable[[WriteTx], Awaitable[Stepped]], actor: Actor | None = None
+) -> Response:
     """``actor`` where a patient may be asking. Who replays a request is asked for the right to see its answer, too."""
+    made: list[Stepped] = []
+
+    async def work(tx: WriteTx) -> Outcome:
+        made.append(await step(tx))
+        return outcome(made[0].id)
 
     async def show(tx: WriteTx, done: Outcome) -> dict[str, Any]:
         ticket_id = UUID(done.record)
-        view = await queries.seen_by(tx, here, actor or here.actor, ticket_id)
+        if made:
+            view = await queries.just_changed(tx, here, made[0].ticket, today=made[0].today, ahead=made[0].ahead)
+        else:
+            view = await queries.seen_by(tx, here, actor or here.actor, ticket_id)
         return view.answer(follow=queries.follow_of(here, ticket_id))
 
     return await once(here, work, show, same=shapes.UNCHANGING)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right, Role
@@ -29,14 +29,26 @@ class Arrival:
     not_before: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A ticket after a step, as its transaction leaves it: on which day of its queue, and how many wait before it."""
+
+    ticket: Ticket
+    today: date
+    ahead: int
+
+    @property
+    def id(self) -> UUID:
+        return self.ticket.id
+
+
 async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, arrival: Arrival) -> tuple[Ticket, bool]:
     """The ticket and whether the person already had it. Raises ``DoctorNotFound``, ``PriorityNotAllowed``,
     ``ClinicClosed``, ``QueuePaused``, ``QueueFull``."""
     if arrival.priority is not Priority.NORMAL and not actor.may(Right.QUEUE, clinic.id):
         raise PriorityNotAllowed
-    queue = await store.lock_queue(tx, facility, clinic)
     # Read again under the lock: whoever archives a clinic holds it until nobody can come any more.
-    clinic = await facilities.clinic(tx, clinic.id)
+    clinic, queue = await store.lock_clinic(tx, facility, clinic.id)
     clinic.require_doctor(arrival.doctor)
     if arrival.personal.person:
         present = await store.active_of(tx, clinic.id, arrival.personal.person)
@@ -104,31 +116,31 @@ def require_open(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
         raise QueuePaused
 
 
-async def call_next(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, desk: str | None) -> Ticket:
+async def call_next(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, desk: str | None) -> Stepped:
     """The first in order becomes called, at the desk. Two desks that call at once get two people."""
     actor.require(Right.QUEUE)
-    clinic = await facilities.clinic(tx, clinic_id)
-    actor.require(Right.QUEUE, clinic.id)
-    clinic.require_desk(desk)
-    queue = await store.lock_queue(tx, facility, clinic)
+    if not actor.may(Right.QUEUE, clinic_id):
+        # One that does not exist is told first.
+        actor.require(Right.QUEUE, (await facilities.clinic(tx, clinic_id)).id)
     # A doctor whom tickets cannot name has no name to look for, and takes those that name nobody.
     doctor = actor.doctor or "" if actor.role is Role.DOCTOR else None
-    ticket = await store.first_waiting(tx, clinic.id, doctor)
-    if ticket is None:
+    loaded = await store.load_first(tx, facility, clinic_id, doctor)
+    loaded.clinic.require_desk(desk)
+    if loaded.ticket is None:
         raise rules.QueueEmpty
-    return await _step(tx, actor, Loaded(clinic, queue, ticket), Verb.CALL, desk=desk)
+    return await _step(tx, actor, Loaded(loaded.clinic, loaded.queue, loaded.ticket), Verb.CALL, desk=desk)
 
 
 async def call(
     tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID, desk: str | None, verb: Verb = Verb.CALL
-) -> Ticket:
+) -> Stepped:
     """That ticket, out of order (``Verb.CALL``), or announced again (``Verb.RECALL``)."""
     loaded = await store.load_for(tx, actor, facility, ticket_id, verb)
     loaded.clinic.require_desk(desk)
     return await _step(tx, actor, loaded, verb, desk=desk)
 
 
-async def move(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID, verb: Verb) -> Ticket:
+async def move(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID, verb: Verb) -> Stepped:
     """The verbs that need nothing but a ticket: serve, done, no-show, rejoin, hold, resume, cancel, late, expire."""
     loaded = await store.load_for(tx, actor, facility, ticket_id, verb)
     return await _step(tx, actor, loaded, verb)
@@ -142,7 +154,7 @@ async def _step(
     *,
     desk: str | None = None,
     extra: Mapping[str, str] | None = None,
-) -> Ticket:
+) -> Stepped:
     queue, before = loaded.queue, loaded.ticket
     if desk is None and len(loaded.clinic.desks) == 1:
         desk = loaded.clinic.desks[0]
@@ -161,11 +173,11 @@ async def _near_front(tx: WriteTx, queue: Queue, ticket: Ticket, placed: Placed)
 
 async def _record_one(
     tx: WriteTx, actor: Actor, queue: Queue, change: Change, *, personal: Mapping[UUID, Personal] | None = None
-) -> Ticket:
+) -> Stepped:
     if change.after.status is Status.WAITING:
         change = replace(change, ahead=await store.count_ahead(tx, change.after))
-    _, recorded = await store.record(tx, actor, queue, [change], personal=personal)
-    return recorded[0]
+    saved, recorded = await store.record(tx, actor, queue, [change], personal=personal)
+    return Stepped(recorded[0], saved.service_day, change.ahead or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,17 +191,16 @@ class Handover:
     personal: Personal
 
 
-async def transfer(tx: WriteTx, actor: Actor, facility: Facility, handover: Handover) -> Ticket:
+async def transfer(tx: WriteTx, actor: Actor, facility: Facility, handover: Handover) -> Stepped:
     """Ends the ticket here and enters the person there, linked; the ticket there. The right on the clinic left is enough."""
     loaded = await _load_pair(tx, actor, facility, handover)
     target = await facilities.clinic(tx, handover.to)
     left = await _step(tx, actor, loaded, Verb.TRANSFER, extra={"next": str(handover.id)})
-    queue = await store.lock_queue(tx, facility, target)
-    target = await facilities.clinic(tx, target.id)
+    target, queue = await store.lock_clinic(tx, facility, target.id)
     key = rules.joining_key(queue, tx.now)
     number = await store.next_number(tx, queue)
-    order, placed = await _transfer_order(tx, queue, left, handover.place, key=key)
-    arrival = Arrival(handover.id, None, left.priority, left.language, handover.personal)
+    order, placed = await _transfer_order(tx, queue, left.ticket, handover.place, key=key)
+    arrival = Arrival(handover.id, None, loaded.ticket.priority, loaded.ticket.language, handover.personal)
     ticket = replace(
         fresh_ticket(arrival, target, queue, number=number, order=order, tx=tx), placed=placed, previous=left.id
     )
@@ -222,7 +233,7 @@ async def _transfer_order(
     return (rank, key), rules.placed_for(left.priority) if rank == 0 else Placed.ARRIVAL
 
 
-async def undo(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID) -> Ticket:
+async def undo(tx: WriteTx, actor: Actor, facility: Facility, *, ticket_id: UUID) -> Stepped:
     """Takes back the ticket's last step, if nothing followed it and its service day is not over."""
     clinic_id = await store.clinic_of(tx, actor, ticket_id, None)
     last = await events.last(tx, ticket_id)
@@ -270,8 +281,7 @@ async def _withdraw(tx: WriteTx, actor: Actor, facility: Facility, made: Ticket,
 async def reset(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str, reason: str) -> Queue:
     """Cancels every open ticket with the reason and starts the next series, whose numbers begin at 1."""
     actor.require(Right.QUEUE_RESET)
-    clinic = await facilities.clinic(tx, clinic_id)
-    queue = await store.lock_queue(tx, facility, clinic)
+    clinic, queue = await store.lock_clinic(tx, facility, clinic_id)
     tickets = await store.all_open(tx, clinic.id)
     queue = await _end_all(tx, actor, queue, tickets, verb=Verb.RESET, extra={"reason": reason})
     data = {"from": queue.series, "to": queue.series + 1, "reason": reason}
@@ -290,8 +300,7 @@ async def _end_all(
 async def turn(tx: WriteTx, facility: Facility, *, clinic_id: str) -> Queue:
     """Brings a queue to the present service day. Where the clinic was closed at the turn, the tickets of earlier days
     expire once the facility's grace is over; where it was open they stay, first in order."""
-    clinic = await facilities.clinic(tx, clinic_id)
-    queue = await store.lock_queue(tx, facility, clinic)
+    clinic, queue = await store.lock_clinic(tx, facility, clinic_id)
     grace_ends = facility.day_start(queue.service_day) + timedelta(minutes=facility.grace_minutes)
     if queue.carries or tx.now < grace_ends:
         return queue

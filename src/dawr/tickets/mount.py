@@ -16,6 +16,7 @@ JOBS = (jobs.turn_service_days,)
 def mount(app: FastAPI, services: Services) -> None:
     plain.mount(app, api_enter.OPERATION, api_enter.described)
     app.include_router(api.router)
+    app.state.plain_operations.update({one.path: one for one in api.STEPS})
     app.include_router(api.figures)
     services.additions[OPEN_TICKETS] = _open_tickets
     services.additions[TRAY] = tray().ask

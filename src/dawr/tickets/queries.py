@@ -1,6 +1,6 @@
 """The read side of the queue: what a board, a desk and a patient see, always from one snapshot."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,18 +12,18 @@ from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform.cursors import Cursor
-from dawr.platform.db import ReadTx
+from dawr.platform.db import Answers, ReadTx
 from dawr.platform.events import Recorded, epoch, last
 from dawr.platform.services import Services
 from dawr.tickets import rules, store
 from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED, WITHDRAWN
 from dawr.tickets.rules import Status, Ticket, TicketNotFound
 from dawr.tickets.secrets import secret_of, ticket_of
-from dawr.tickets.store_tables import IS_OPEN
+from dawr.tickets.store_tables import CALLED_ON, IS_OPEN
 
 WAIT = "ticket_wait"
-WaitEstimate = Callable[[ReadTx, Clinic, Sequence[tuple[Ticket, int]]], Awaitable[list[dict[str, Any] | None]]]
-"""Registered by a higher floor under ``WAIT``: an estimate for each (ticket, people ahead), or ``None``."""
+WaitEstimate = Callable[[ReadTx, str, Sequence[int]], Awaitable[list[dict[str, Any] | None]]]
+"""Registered by a higher floor under ``WAIT``: for each number of people ahead in a clinic an estimate, or ``None``."""
 
 # In two parts, each on its index: where both are one condition, a server without statistics reads a clinic's whole past.
 _OF_THE_DAY = """(
@@ -35,14 +35,13 @@ _OF_THE_DAY = """(
 """
 _MEAN_WAIT = """extract(epoch FROM avg(greatest(t.called_at - t.entered_at, interval '0'))
                          FILTER (WHERE t.called_at IS NOT NULL)) / 60 AS mean_wait"""
-_CALLED_ON = "'called', 'serving', 'held'"
 _CODE = "CASE WHEN t.service_day = q.service_day THEN t.code ELSE t.code || '/' || to_char(t.service_day, 'DD') END"
 _METRICS = f"""
 SELECT c.clinic, f.* FROM clinic c LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.clinic
 CROSS JOIN LATERAL (
   SELECT count(*) AS total, count(*) FILTER (WHERE t.status = 'waiting') AS waiting,
          count(*) FILTER (WHERE t.status = 'done') AS served, {_MEAN_WAIT}
-  FROM {_OF_THE_DAY.format(open="'waiting', " + _CALLED_ON)}) AS f
+  FROM {_OF_THE_DAY.format(open="'waiting', " + CALLED_ON)}) AS f
 WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL ORDER BY c.place, c.clinic
 """
 # The codes of those who wait come as one text: thousands of rows would take most of the answer's time.
@@ -55,13 +54,13 @@ SELECT q.service_day, q.series, q.version,
        f.*
 FROM queue q CROSS JOIN LATERAL (
   SELECT count(*) FILTER (WHERE t.status = 'done') AS done,
-         count(*) FILTER (WHERE t.status NOT IN ('done', {_CALLED_ON})) AS gone, {_MEAN_WAIT}
-  FROM {_OF_THE_DAY.format(open=_CALLED_ON)}) AS f
+         count(*) FILTER (WHERE t.status NOT IN ('done', {CALLED_ON})) AS gone, {_MEAN_WAIT}
+  FROM {_OF_THE_DAY.format(open=CALLED_ON)}) AS f
 WHERE q.facility_id = %(facility_id)s AND q.clinic = %(clinic)s
 """
 _CALLED = f"""
 SELECT {_CODE} AS code, t.desk, t.status FROM ticket t JOIN queue q ON q.facility_id = t.facility_id AND q.clinic = t.clinic
-WHERE t.facility_id = %(facility_id)s AND t.clinic = %(clinic)s AND t.status IN ({_CALLED_ON}) ORDER BY t.changed_version, t.id
+WHERE t.facility_id = %(facility_id)s AND t.clinic = %(clinic)s AND t.status IN ({CALLED_ON}) ORDER BY t.changed_version, t.id
 """
 # The day as a value, not by a join, which a server without statistics begins at the queue: with all tickets it ever had.
 _SHOWN = f"""
@@ -107,20 +106,6 @@ _NEXT = """
 SELECT data->>'next' FROM event WHERE facility_id = %(facility_id)s AND entity = %(ticket)s AND type = 'ticket_transferred'
 ORDER BY id DESC LIMIT 1
 """
-_SERVICES = """
-SELECT extract(epoch FROM ended_at - coalesce(started_at, called_at))::float8 AS seconds
-FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'done'
-AND ended_day >= %(since)s ORDER BY ended_day DESC, ended_at DESC LIMIT %(limit)s
-"""
-_DESKS = f"""
-SELECT count(DISTINCT coalesce(desk, '')) FROM (
-  SELECT desk, called_at FROM ticket
-  WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND ended_day >= %(day)s
-  UNION ALL
-  SELECT desk, called_at FROM ticket
-  WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status IN ({_CALLED_ON})) AS t
-WHERE called_at >= %(since)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +144,15 @@ class QueueStatus:
 
 async def status(tx: ReadTx, facility: Facility, clinic: Clinic) -> QueueStatus:
     """The queue as it stands. Its service day is the queue's own; ``is_due`` tells whether it should turn first."""
-    head = await tx.row(_STATUS, clinic=clinic.id)
+    async with tx.one_trip():
+        asked = await tx.asked(_STATUS, clinic=clinic.id)
+        called = await tx.asked(_CALLED, clinic=clinic.id)
+    head = await asked.fetchone()
     if head is None:
         day = facility.service_day(tx.now)
         return QueueStatus(clinic.id, day, 1, 0, (), (), (), (), 0, 0, 0, None)
     groups: dict[str, list[tuple[str, str | None]]] = {one: [] for one in rules.OPEN}
-    for row in await tx.rows(_CALLED, clinic=clinic.id):
+    for row in await called.fetchall():
         groups[row["status"]].append((row["code"], row["desk"]))
     return QueueStatus(
         clinic=clinic.id,
@@ -228,15 +216,11 @@ class TicketView:
             "priority": one.priority,
             "order": {"placed": one.placed, "carried": one.service_day != self.today},
             "entered_at": one.entered_at.isoformat(),
-            "called_at": _iso(one.called_at),
-            "started_at": _iso(one.started_at),
-            "ended_at": _iso(one.ended_at),
+            "called_at": one.called_at.isoformat() if one.called_at else None,
+            "started_at": one.started_at.isoformat() if one.started_at else None,
+            "ended_at": one.ended_at.isoformat() if one.ended_at else None,
             "duration_seconds": int(one.duration.total_seconds()) if one.duration is not None else None,
         }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
 
 
 async def views(tx: ReadTx, here: Context, ids: Sequence[UUID]) -> dict[UUID, TicketView]:
@@ -251,6 +235,16 @@ async def views(tx: ReadTx, here: Context, ids: Sequence[UUID]) -> dict[UUID, Ti
     return {one.ticket.id: one for one in await _viewed(tx, here, rows)}
 
 
+async def views_asked(tx: ReadTx, ids: Collection[UUID]) -> Answers:
+    """Asks for tickets as they are, but for their place and wait. To be followed by ``views_found``."""
+    return await tx.asked(_BY_IDS, ids=list(ids))
+
+
+async def views_found(asked: Answers) -> dict[UUID, TicketView]:
+    """By id; what does not exist is missing. Whoever asked knows the places (``ahead``) and adds them, and the waits."""
+    return {row["id"]: TicketView(wait=None, **_parted(row)) for row in await asked.fetchall()}
+
+
 async def view(tx: ReadTx, here: Context, ticket_id: UUID) -> TicketView:
     rows = await tx.rows(_BY_ID, id=ticket_id)
     if not rows:
@@ -263,32 +257,42 @@ async def just_entered(
 ) -> list[TicketView]:
     """Tickets that this transaction made, with how many wait before each: nothing has to be read again."""
     estimate: WaitEstimate | None = here.services.additions.get(WAIT)
-    waits = await estimate(tx, clinic, tickets) if estimate else [None] * len(tickets)
+    aheads = [ahead for _, ahead in tickets]
+    waits = await estimate(tx, clinic.id, aheads) if estimate else [None] * len(tickets)
     return [
         TicketView(one, one.service_day, ahead, wait, None, None)
         for (one, ahead), wait in zip(tickets, waits, strict=True)
     ]
 
 
-async def at_desk(tx: ReadTx, here: Context, clinic: Clinic, *, ended: bool) -> list[TicketView]:
-    """What the staff of a clinic work with: every open ticket in order, or the last 20 that ended today."""
-    return await _viewed(tx, here, await tx.rows(_ENDED_AT_DESK if ended else _AT_DESK, clinic=clinic.id))
+async def just_changed(tx: ReadTx, here: Context, ticket: Ticket, *, today: date, ahead: int) -> TicketView:
+    """A ticket that this transaction changed; only what others' services tell of its wait has to be read."""
+    plain = TicketView(ticket, today, ahead, None, None, None)
+    return (await _estimated(tx, here, [plain]))[0]
+
+
+async def at_desk(tx: ReadTx, here: Context, clinic_id: str, *, ended: bool) -> tuple[Clinic, list[TicketView]]:
+    """A clinic and what its staff work with: every open ticket in order, or the last 20 that ended today."""
+    async with tx.one_trip():
+        asked = await facilities.clinic_asked(tx, clinic_id)
+        rows = await tx.asked(_ENDED_AT_DESK if ended else _AT_DESK, clinic=clinic_id)
+    return await facilities.clinic_found(asked), await _viewed(tx, here, await rows.fetchall())
 
 
 async def _viewed(tx: ReadTx, here: Context, rows: Sequence[dict[str, Any]]) -> list[TicketView]:
-    plain = [TicketView(wait=None, **_parted(row)) for row in rows]
+    return await _estimated(tx, here, [TicketView(wait=None, **_parted(row)) for row in rows])
+
+
+async def _estimated(tx: ReadTx, here: Context, plain: list[TicketView]) -> list[TicketView]:
     estimate: WaitEstimate | None = here.services.additions.get(WAIT)
     if estimate is None:
         return plain
-    waits: dict[UUID, dict[str, Any] | None] = {}
-    for clinic_id in {one.ticket.clinic for one in plain if one.ticket.status is Status.WAITING}:
-        clinic = await facilities.clinic(tx, clinic_id)
-        asked = [
-            (o.ticket, o.ahead) for o in plain if o.ticket.clinic == clinic_id and o.ticket.status is Status.WAITING
-        ]
-        answers = await estimate(tx, clinic, asked)
-        waits |= {ticket.id: answer for (ticket, _), answer in zip(asked, answers, strict=True)}
-    return [replace(one, wait=waits.get(one.ticket.id)) for one in plain]
+    return [
+        replace(one, wait=(await estimate(tx, one.ticket.clinic, [one.ahead]))[0])
+        if one.ticket.status is Status.WAITING
+        else one
+        for one in plain
+    ]
 
 
 def _parted(row: dict[str, Any]) -> dict[str, Any]:
@@ -319,9 +323,14 @@ async def seen_by(tx: ReadTx, here: Context, actor: Actor, ticket_id: UUID) -> T
     """The ticket for whoever may see it. A secret dies 24 hours after its ticket has ended."""
     require_viewer(actor, ticket_id)
     found = await view(tx, here, ticket_id)
-    if actor.kind == "patient" and found.ticket.secret_is_dead(tx.now):
-        raise TicketNotFound
+    require_living(actor, found, now=tx.now)
     return found
+
+
+def require_living(actor: Actor, found: TicketView, *, now: datetime) -> None:
+    """``TicketNotFound`` for the holder of a secret that is dead."""
+    if actor.kind == "patient" and found.ticket.secret_is_dead(now):
+        raise TicketNotFound
 
 
 async def metrics(tx: ReadTx) -> list[dict[str, Any]]:
@@ -372,17 +381,6 @@ async def following(tx: ReadTx, one: Ticket) -> UUID | None:
         ended = await last(tx, one.id)
         return one.previous if ended and ended.type == WITHDRAWN else None
     return None
-
-
-async def service_seconds(tx: ReadTx, clinic_id: str, *, since: date, limit: int = 60) -> list[float]:
-    """How long the latest services in a clinic took, newest first, in seconds."""
-    return [row["seconds"] for row in await tx.rows(_SERVICES, clinic=clinic_id, since=since, limit=limit)]
-
-
-async def desks_at_work(tx: ReadTx, clinic_id: str, *, day: date, within: timedelta) -> int:
-    """How many desks of a clinic have called somebody in the latest minutes."""
-    found: int = await tx.value(_DESKS, clinic=clinic_id, since=tx.now - within, day=day)
-    return found
 
 
 def follow_of(here: Context, ticket_id: UUID, *, key_id: int | None = None) -> str:

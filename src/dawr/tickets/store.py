@@ -14,7 +14,7 @@ from dawr.accounts.rules import SYSTEM, Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform import events, listeners, numbers
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.errors import Forbidden
 from dawr.tickets.events import SERVICE_DAY_TURNED, Change
 from dawr.tickets.rules import BY_PATIENT, AlreadyInQueue, Placed, Priority, Queue, Status, Ticket, TicketNotFound, Verb
@@ -124,14 +124,61 @@ async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUI
 
     A stranger is asked to sign in before anything is looked up; another facility's ticket does not exist here.
     """
-    clinic = await facilities.clinic(tx, await clinic_of(tx, actor, ticket_id, verb))
-    locked = await lock_queue(tx, facility, clinic)
-    row = await tx.row(_TICKET, id=ticket_id)
-    assert row is not None
-    found = as_ticket(row)
+    clinic_id = await clinic_of(tx, actor, ticket_id, verb)
+    async with tx.one_trip():
+        asked = await _ask_locked(tx, clinic_id)
+        row = await tx.asked(_TICKET, id=ticket_id)
+    clinic, locked = await _locked(tx, facility, clinic_id, asked)
+    found = as_ticket(await row.fetchone() or {})
     if actor.kind == "patient" and found.secret_is_dead(tx.now):
         raise TicketNotFound
     return Loaded(clinic, locked, found)
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """A clinic whose queue is locked, and who is next there, if anybody waits."""
+
+    clinic: Clinic
+    queue: Queue
+    ticket: Ticket | None
+
+
+async def load_first(tx: WriteTx, facility: Facility, clinic_id: str, doctor: str | None) -> First:
+    """Locks the queue and finds who is next, for whoever was asked for the right; ``ClinicNotFound``. For a ``doctor``: the
+    first who names them or names nobody; ``None`` is whoever takes the first of all."""
+    # The queue's lock keeps other desks out. Skipping locked rows would pass over whoever a visit is just being linked to.
+    async with tx.one_trip():
+        asked = await _ask_locked(tx, clinic_id)
+        row = await tx.asked(_FIRST if doctor is None else _FIRST_FOR_DOCTOR, clinic=clinic_id, doctor=doctor)
+    clinic, locked = await _locked(tx, facility, clinic_id, asked)
+    first = await row.fetchone()
+    return First(clinic, locked, as_ticket(first) if first else None)
+
+
+async def lock_clinic(tx: WriteTx, facility: Facility, clinic_id: str) -> tuple[Clinic, Queue]:
+    """A clinic as it is under its queue's lock, and the queue; ``ClinicNotFound``."""
+    async with tx.one_trip():
+        asked = await _ask_locked(tx, clinic_id)
+    return await _locked(tx, facility, clinic_id, asked)
+
+
+async def _ask_locked(tx: WriteTx, clinic_id: str) -> tuple[Answers, Answers]:
+    """Locks a queue and reads its clinic under the lock, in a trip of the caller's."""
+    queue = await tx.asked(_LOCK_QUEUE, clinic=clinic_id)
+    return queue, await facilities.clinic_asked(tx, clinic_id)
+
+
+async def _locked(
+    tx: WriteTx, facility: Facility, clinic_id: str, asked: tuple[Answers, Answers]
+) -> tuple[Clinic, Queue]:
+    row = await asked[0].fetchone()
+    clinic = await facilities.clinic_found(asked[1])
+    if row is None:
+        # Nobody was ever there, so there was nothing to lock: what was read with it may be older than the lock is.
+        await lock_queue(tx, facility, clinic)
+        return await lock_clinic(tx, facility, clinic_id)
+    return clinic, await _turned(tx, facility, clinic, Queue(**row))
 
 
 async def clinic_of(tx: ReadTx, actor: Actor, ticket_id: UUID, verb: Verb | None) -> str:
@@ -314,14 +361,6 @@ async def ticket(tx: ReadTx, ticket_id: UUID) -> Ticket:
     if row is None:
         raise TicketNotFound
     return as_ticket(row)
-
-
-async def first_waiting(tx: WriteTx, clinic_id: str, doctor: str | None) -> Ticket | None:
-    """Who is next. For a ``doctor``: the first who names them or names nobody; ``None`` is whoever takes the first of all."""
-    # The queue's lock keeps other desks out. Skipping locked rows would pass over whoever a visit is just being linked to.
-    sql = _FIRST if doctor is None else _FIRST_FOR_DOCTOR
-    row = await tx.row(sql, clinic=clinic_id, doctor=doctor)
-    return as_ticket(row) if row else None
 
 
 async def front(tx: WriteTx, clinic_id: str, *, without: UUID) -> list[tuple[int, int]]:

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from dawr.platform.schema import facility_table
 from dawr.tickets.rules import Priority, Status
 
+CALLED_ON = "'called', 'serving', 'held'"
 IS_OPEN = "status IN ('waiting', 'called', 'serving', 'held')"
 
 queue = facility_table(

@@ -11,7 +11,7 @@ from dawr.facilities.rules import Clinic
 from dawr.platform.db import ReadTx
 from dawr.platform.services import Services
 from dawr.tickets import queries as tickets
-from dawr.tickets.rules import Ticket
+from dawr.tickets.queries_pace import services_and_desks
 from dawr.waits import rules
 
 LOOK_BACK = timedelta(days=14)
@@ -26,12 +26,10 @@ class Waits:
     def __init__(self) -> None:
         self._paces: OrderedDict[tuple[UUID | None, str], tuple[datetime, rules.Pace | None]] = OrderedDict()
 
-    async def __call__(
-        self, tx: ReadTx, clinic: Clinic, asked: Sequence[tuple[Ticket, int]]
-    ) -> list[dict[str, Any] | None]:
-        """An estimate for each (ticket, people ahead); ``None`` for all where nothing honest can be said."""
-        at = await self.pace(tx, clinic.id)
-        return [rules.answer(ahead, at) for _, ahead in asked]
+    async def __call__(self, tx: ReadTx, clinic_id: str, aheads: Sequence[int]) -> list[dict[str, Any] | None]:
+        """An estimate for each number of people ahead; ``None`` for all where nothing honest can be said."""
+        at = await self.pace(tx, clinic_id)
+        return [rules.answer(ahead, at) for ahead in aheads]
 
     async def pace(self, tx: ReadTx, clinic_id: str) -> rules.Pace | None:
         """The pace of a clinic; ``None`` where nothing honest can be said. ``ClinicNotFound``."""
@@ -56,8 +54,9 @@ def waits_of(services: Services) -> Waits:
 
 async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
     today = tx.now.date()
-    observed = await tickets.service_seconds(tx, clinic.id, since=today - LOOK_BACK)
-    desks = await tickets.desks_at_work(tx, clinic.id, day=today - timedelta(days=1), within=AT_WORK_WITHIN)
+    observed, desks = await services_and_desks(
+        tx, clinic.id, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN
+    )
     return rules.pace(
         planned_seconds=clinic.mean_service_seconds,
         observed=observed,

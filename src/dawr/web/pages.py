@@ -18,7 +18,7 @@ own = APIRouter(route_class=PageRoute)
 def router() -> APIRouter:
     everything = APIRouter(include_in_schema=False)
     for part in (own, patient_pages, desk_pages, reception_pages, board_pages):
-        everything.include_router(part)
+        everything.routes.extend(part.routes)
     return everything
 
 

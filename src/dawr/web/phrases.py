@@ -7,6 +7,7 @@ The scripts fill ``%(name)s`` themselves. What is decided here about a wait or a
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from gettext import NullTranslations
 from math import ceil
 from typing import Any
@@ -73,6 +74,7 @@ class Voice:
             sentence = self.ahead(ticket["ahead"]) % {"num": ticket["ahead"]}
         return headline, sentence % {"desk": ticket["desk"]} if key == "called_desk" else sentence
 
+    @cache  # noqa: B019 - a voice is only its language
     def statuses(self) -> dict[str, tuple[str, str]]:
         _ = self.t.gettext
         return {
@@ -89,6 +91,7 @@ class Voice:
             "expired": (_("This ticket is over"), _("It was for an earlier day. Please join again.")),
         }
 
+    @cache  # noqa: B019
     def common_texts(self) -> Texts:
         """What every script of ours may have to say."""
         _ = self.t.gettext

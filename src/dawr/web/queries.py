@@ -10,7 +10,7 @@ from dawr.accounts.rules import Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Entry, named
-from dawr.platform.db import ReadTx
+from dawr.platform.db import Answers, ReadTx
 from dawr.tickets import queries as tickets
 from dawr.waits.queries import waits_of
 from dawr.waits.rules import answer as wait_answer
@@ -80,15 +80,28 @@ async def clinic_cards(here: Context, lang: str) -> list[ClinicCard]:
 
 
 async def _cards(tx: ReadTx, here: Context, lang: str) -> list[ClinicCard]:
-    waiting = await _waiting(tx)
-    return [_card(tx, here, one, waiting.get(one.id, 0), lang) for one in await facilities.clinics(tx)]
+    async with tx.one_trip():
+        asked = await _cards_asked(tx)
+    return await _cards_found(tx, here, lang, asked)
+
+
+async def _cards_asked(tx: ReadTx) -> tuple[Answers, Answers]:
+    return await facilities.every_clinic_asked(tx), await tx.asked(_WAITING)
+
+
+async def _cards_found(tx: ReadTx, here: Context, lang: str, asked: tuple[Answers, Answers]) -> list[ClinicCard]:
+    waiting = {row["clinic"]: row["waiting"] for row in await asked[1].fetchall()}
+    return [_card(tx, here, one, waiting.get(one.id, 0), lang) for one in await facilities.clinics_named(asked[0])]
 
 
 async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:
     """One clinic with everything; ``ClinicNotFound`` if there is none of that name."""
     async with here.read() as tx:
-        clinic = await facilities.clinic(tx, clinic_id)
-        waiting: int = await tx.value(_WAITING_THERE, clinic=clinic.id)
+        async with tx.one_trip():
+            asked = await facilities.clinic_asked(tx, clinic_id)
+            there = await tx.asked(_WAITING_THERE, clinic=clinic_id)
+        clinic = await facilities.clinic_found(asked)
+        waiting: int = (await there.fetchall())[0]["count"]
         pace = await waits_of(here.services).pace(tx, clinic.id)
         doctors = [one for one in await facilities.doctors(tx) if clinic.id in one.clinics] if clinic.doctors else []
         return _card(
@@ -100,10 +113,6 @@ async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:
             wait=wait_answer(waiting, pace),
             doctors=tuple((one.id, named(one.name, lang)) for one in doctors),
         )
-
-
-async def _waiting(tx: ReadTx) -> dict[str, int]:
-    return {row["clinic"]: row["waiting"] for row in await tx.rows(_WAITING)}
 
 
 def _card(tx: ReadTx, here: Context, clinic: Clinic, waiting: int, lang: str, **more: Any) -> ClinicCard:
@@ -166,8 +175,11 @@ async def board_of(here: Context, clinic_id: str, lang: str) -> Board:
 async def board(here: Context, lang: str) -> Board:
     """Of each clinic's status the part that a screen for all clinics shows: who is called, and how many wait."""
     async with here.read() as tx:
-        cards = tuple(await _cards(tx, here, lang))
-        called = await tx.rows(_CALLED)
+        async with tx.one_trip():
+            asked = await _cards_asked(tx)
+            called_now = await tx.asked(_CALLED)
+        cards = tuple(await _cards_found(tx, here, lang, asked))
+        called = await called_now.fetchall()
     states = {one.clinic: {"called": _of(called, one.clinic), "counts": {"waiting": one.waiting}} for one in cards}
     return Board(cards, states)
 

@@ -1,5 +1,6 @@
 """From a request to a page: the language it is shown in, its links, its template, its cookies."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -7,8 +8,10 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
+import orjson
 from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -43,6 +46,27 @@ class _Compiled(BytecodeCache):
 _compiled = _Compiled()
 
 
+def _speaking(lang: str) -> Callable[..., Markup]:
+    """``_`` of the templates: most texts have nothing to fill in, and are looked up once."""
+
+    @cache
+    def text(message: str) -> Markup:
+        return Markup(translator(lang).gettext(message))  # noqa: S704 - translations are ours, as templates are
+
+    @cache
+    def plain(message: str) -> Markup:
+        return text(message) % {}
+
+    def say(message: str, **values: object) -> Markup:
+        return text(message) % values if values else plain(message)
+
+    return say
+
+
+def _json(value: object, **_: object) -> str:
+    return orjson.dumps(value).decode()
+
+
 @cache
 def environment(lang: str) -> Environment:
     """The templates, speaking one language."""
@@ -54,8 +78,12 @@ def environment(lang: str) -> Environment:
         lstrip_blocks=True,
         bytecode_cache=_compiled,
         extensions=["jinja2.ext.i18n"],
+        # Each page would look at the file of each of its templates.
+        auto_reload=False,
     )
     env.install_gettext_translations(translator(lang), newstyle=True)  # type: ignore[attr-defined]
+    env.globals["_"] = _speaking(lang)
+    env.policies["json.dumps_function"] = _json
     env.filters["wait_words"] = Voice(lang).wait
     return env
 

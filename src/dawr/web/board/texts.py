@@ -1,8 +1,11 @@
 """What the script of the wall screen may have to say."""
 
+from functools import cache
+
 from dawr.web.phrases import Texts, Voice
 
 
+@cache
 def board_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
     return {

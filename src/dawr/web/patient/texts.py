@@ -1,9 +1,12 @@
 """What the scripts of the patient's pages may have to say."""
 
+from functools import cache
+
 from dawr.records.rules import STARS
 from dawr.web.phrases import Texts, Voice
 
 
+@cache
 def join_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
     return {
@@ -12,6 +15,7 @@ def join_texts(voice: Voice) -> Texts:
     }
 
 
+@cache
 def ticket_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
     return {
@@ -25,6 +29,7 @@ def ticket_texts(voice: Voice) -> Texts:
     }
 
 
+@cache
 def star_texts(voice: Voice) -> list[tuple[int, str]]:
     """Each number of stars with how a screen reader says it."""
     return [(one, voice.t.ngettext("%(num)s star", "%(num)s stars", one) % {"num": one}) for one in STARS]
