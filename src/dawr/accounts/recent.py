@@ -63,24 +63,24 @@ class Recent(Generic[K, V]):
             del self._asked[next(iter(self._asked))]
         return [
             one
-            for one in islice(reversed(self._asked), MOST_TOGETHER)
+            for one in islice(reversed(self._asked), min(MOST_TOGETHER, self._most) - 1)
             if one != key and (one not in self._kept or now - self._kept[one][0] >= self._seconds / 2)
         ]
 
     def _begin(self, keys: Sequence[K], read: Read[K, V], now: float) -> tuple[float, asyncio.Future[Mapping[K, V]]]:
         for key in keys:
             self._kept.pop(key, None)
-        self._make_room(now)
+        self._make_room(len(keys), now)
         begun = (now, asyncio.ensure_future(read(keys)))
         self._kept |= dict.fromkeys(keys, begun)
         begun[1].add_done_callback(lambda done: self._drop_failure(keys, done))
         return begun
 
-    def _make_room(self, now: float) -> None:
+    def _make_room(self, many: int, now: float) -> None:
         """Readings stand in the order they began: the old ones are in front."""
         while self._kept:
             oldest = next(iter(self._kept))
-            if len(self._kept) < self._most and now - self._kept[oldest][0] < self._seconds:
+            if len(self._kept) + many <= self._most and now - self._kept[oldest][0] < self._seconds:
                 break
             del self._kept[oldest]
 
