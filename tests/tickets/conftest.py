@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -185,9 +185,5 @@ class Floor:
 
 @pytest.fixture
 def floor(house: House) -> Floor:
-    """A waiting room hours away from the turn of the service day, so that no step in time crosses it by chance."""
-    now = house.clock.now()
-    turn = house.facility.day_start(house.facility.service_day(now) + timedelta(days=1))
-    if turn - now < timedelta(hours=2):
-        house.clock.offset -= timedelta(hours=3)
+    """The waiting room of a test's own house."""
     return Floor(house)
