@@ -8,13 +8,9 @@ from argon2 import PasswordHasher, extract_parameters
 
 from dawr.accounts import passwords, rules
 from dawr.platform.errors import Unavailable
-from tests.conftest import QUICK_HASHER, SLOW_HASHER
+from tests.conftest import QUICK_HASHER
 
-
-@pytest.fixture(autouse=True)
-def in_earnest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the parameters that the product has."""
-    monkeypatch.setattr(passwords, "HASHER", SLOW_HASHER)
+pytestmark = pytest.mark.usefixtures("in_earnest")
 
 
 async def test_only_the_right_password_fits() -> None:
