@@ -1,6 +1,5 @@
 """One cast: Ada (administrator), Rui (reception), Dana (doctor of the lab), Otto (operator), Sam (from another facility)."""
 
-import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,15 +15,9 @@ from dawr.platform.db import Database
 from dawr.platform.metrics import Metrics
 from dawr.platform.ratelimit import RateLimiter
 from dawr.platform.services import Services
-from tests.conftest import PASSWORD, House, Live, found_house
+from tests.conftest import PASSWORD, SLOW_HASHER, House, Live, found_house
 
 ADDRESS = "192.0.2.7"
-
-
-@functools.cache
-def password_hash() -> str:
-    """Made once: it is slow by design."""
-    return passwords.HASHER.hash(PASSWORD)
 
 
 @dataclass
@@ -43,7 +36,7 @@ class Staff:
     async def hire(self, name: str, role: Role | None = None, *, operator: bool = False, **post: Any) -> UUID:
         """Somebody with an account and ``PASSWORD``, and a role here."""
         operator = operator or role is Role.OPERATOR
-        person = Person(self.email(name), name.title(), password_hash(), operator=operator)
+        person = Person(self.email(name), name.title(), passwords.HASHER.hash(PASSWORD), operator=operator)
         async with self.services.db.write(self.house.facility.id) as tx:
             account_id, _ = await commands.create_account(tx, self.services.keyring, person)
             if role not in (None, Role.OPERATOR):
@@ -81,6 +74,12 @@ async def by_token(services: Services, signed_in: SignedIn) -> Identity:
 async def by_cookie(services: Services, cookie: str | None, **request: Any) -> Identity | None:
     asked = {"method": "GET", "csrf": None, "same_origin": None} | request
     return await queries.identify(services, authorization=None, cookie=cookie, **asked)
+
+
+@pytest.fixture
+def in_earnest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords cost what they do in the product."""
+    monkeypatch.setattr(passwords, "HASHER", SLOW_HASHER)
 
 
 @pytest.fixture

@@ -8,6 +8,9 @@ from argon2 import PasswordHasher, extract_parameters
 
 from dawr.accounts import passwords, rules
 from dawr.platform.errors import Unavailable
+from tests.conftest import QUICK_HASHER
+
+pytestmark = pytest.mark.usefixtures("in_earnest")
 
 
 async def test_only_the_right_password_fits() -> None:
@@ -55,7 +58,8 @@ async def test_the_loop_goes_on_while_passwords_are_hashed() -> None:
     assert len(set(await hashing)) == 6
 
 
-async def test_a_flood_is_told_to_come_back_instead_of_queueing_for_ever() -> None:
+async def test_a_flood_is_told_to_come_back_instead_of_queueing_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "HASHER", QUICK_HASHER)
     flood = [asyncio.create_task(passwords.hashed(f"password {n}")) for n in range(passwords.MOST_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(Unavailable) as refused:

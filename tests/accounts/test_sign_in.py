@@ -47,6 +47,7 @@ async def test_wrong_password_and_unknown_address_hear_the_same(staff: Staff, na
     assert (refused.value.code, refused.value.detail, refused.value.extra) == ("wrong_credentials", None, {})
 
 
+@pytest.mark.usefixtures("in_earnest")
 async def test_they_also_wait_as_long(staff: Staff) -> None:
     await staff.ada()
 

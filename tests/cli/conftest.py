@@ -19,7 +19,7 @@ import psycopg
 import pytest
 
 from dawr import cli
-from tests.conftest import new_database
+from tests.conftest import PLAIN, new_database
 
 PROGRAM = [sys.executable, "-c", "from dawr.cli import main; main()"]
 
@@ -133,4 +133,4 @@ def start() -> Iterator[Starter]:
 
 
 def post(url: str, path: str, **body: str) -> httpx2.Response:
-    return httpx2.post(url + path, json=body, timeout=20)
+    return httpx2.post(url + path, json=body, timeout=20, verify=PLAIN)

@@ -50,11 +50,17 @@ def browser(path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_browser_that_tells_its_version_is_taken(tmp_path: Path) -> None:
-    (tmp_path / "chromium").write_text("#!/bin/sh\nexit 1\n")
+    for name in ("chromium-headless-shell", "chromium"):
+        (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
     (tmp_path / "chromium-browser").symlink_to(str(shutil.which("true")))
-    for stand_in in tmp_path.iterdir():
-        stand_in.chmod(0o755)
     assert browser(tmp_path).stdout.split()[-1] == f"{tmp_path}/chromium-browser"
+
+
+def test_a_browser_without_windows_is_preferred(tmp_path: Path) -> None:
+    for name in ("chromium-headless-shell", "chromium"):
+        (tmp_path / name).symlink_to(str(shutil.which("true")))
+    assert browser(tmp_path).stdout.split()[-1] == f"{tmp_path}/chromium-headless-shell"
 
 
 def test_a_browser_that_was_named_and_does_not_work_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import dawr.app
 from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import Role
-from tests.conftest import PASSWORD, House, Live, found_house, make_services, serving
+from tests.conftest import PASSWORD, PLAIN, House, Live, found_house, make_services, serving
 from tests.journeys.steps import QUEUE, enter, refusal
 
 AUTH = "/api/v1/auth"
@@ -69,7 +69,7 @@ async def test_signed_out_here_is_signed_out_on_every_server_within_a_second(
 ) -> None:
     second = replace(make_services(database_url, tmp_path), keyring=live.services.keyring)
     async with serving(dawr.app.create_app(second)) as url, live.staff(house, Role.RECEPTION) as rui:
-        async with httpx2.AsyncClient(base_url=url, headers=rui.headers, timeout=20) as there:
+        async with httpx2.AsyncClient(base_url=url, headers=rui.headers, timeout=20, verify=PLAIN) as there:
             assert (await there.get(f"{AUTH}/me")).status_code == 200
             assert (await rui.post(f"{AUTH}/logout")).status_code == 204
             out = time.monotonic()

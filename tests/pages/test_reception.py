@@ -14,7 +14,7 @@ from dawr.patients import commands as patients
 from dawr.patients.rules import Identity
 from dawr.visits import commands as visits
 from tests.appointments.conftest import Practice
-from tests.conftest import PASSWORD, House
+from tests.conftest import House
 from tests.pages.conftest import LAPTOP, PHONE, Site, sign_in
 from tests.pages.test_delivery import weigh
 from tests.pages.test_languages import check
@@ -25,11 +25,7 @@ STAFF_PAGE_BYTES = 120_000
 
 async def open_page(site: Site, lang: str = "en", role: Role = Role.RECEPTION, **options: Any) -> Page:
     """Rui, signed in at reception's page."""
-    page = await (await site.phone(lang, **({"size": LAPTOP} | options))).new_page()
-    login = {"email": await site.hire(role), "password": PASSWORD, "cookie": True}
-    answer = await page.request.post(f"{site.url}{API}/auth/login", data=login, headers={"Origin": site.live.url})
-    assert answer.ok, await answer.text()
-    await page.goto(site.url + "/reception")
+    page = await site.staff("/reception", role, lang, **options)
     await expect(page.locator("#visits h2 span")).not_to_be_empty()
     return page
 

@@ -16,7 +16,7 @@ from dawr.facilities import queries as facilities
 from dawr.platform.http.admission import LEAST, Lane, lane_of
 from dawr.platform.services import Services
 from dawr.tickets import store
-from tests.conftest import House, found_house, make_services, serving
+from tests.conftest import PLAIN, House, found_house, make_services, serving
 
 ENTER = "/api/v1/queue/enter"
 STATUS = "/api/v1/queue/status"
@@ -111,7 +111,7 @@ class Site:
 
     def client(self) -> httpx2.AsyncClient:
         headers = {"X-Facility": self.house.facility.slug}
-        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+        return httpx2.AsyncClient(base_url=self.url, headers=headers, timeout=20, verify=PLAIN)
 
     @asynccontextmanager
     async def full(
@@ -136,7 +136,7 @@ class Site:
 
     async def figure(self, name: str, lane: str) -> float:
         headers = {"Authorization": "Bearer figures"}
-        async with httpx2.AsyncClient(base_url=self.url, timeout=20) as client:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=20, verify=PLAIN) as client:
             text = (await client.get("/metrics", headers=headers)).text
         found = re.search(rf'^{name}{{lane="{lane}"}} (\S+)', text, re.MULTILINE)
         assert found, text

@@ -1,5 +1,5 @@
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import uuid4
 
@@ -14,27 +14,18 @@ from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.health import VERSION, Check, Health, Status
 from dawr.platform.http import health as routes
 from dawr.platform.http import problems
-from dawr.platform.migrate import migrate
 from dawr.platform.services import Services
 from tests.platform import servers
 
 TOKEN = "a token for Prometheus"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with servers.server() as started:
-        migrate(started.url)
-        yield started
-
-
 @pytest.fixture
-async def services(postgres: EmbeddedPostgres) -> AsyncIterator[Services]:
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute("TRUNCATE outbox, job_tick")
+async def services(emptied: EmbeddedPostgres) -> AsyncIterator[Services]:
+    with psycopg.connect(emptied.url, autocommit=True) as connection:
         connection.execute("INSERT INTO job_tick VALUES ('heartbeat', now(), 0, 'done')")
     settings = Settings.model_validate({"metrics_token": TOKEN})
-    async with servers.services(postgres.url, settings) as made:
+    async with servers.services(emptied.url, settings) as made:
         yield made
 
 

@@ -2,37 +2,22 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
 
 import procrastinate
-import psycopg
 import pytest
 
 from dawr.platform import jobs
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.jobs import JobsWorker, PeriodicJob, Run
-from dawr.platform.migrate import migrate
 from dawr.platform.services import Services
 from tests.platform import servers
 
 EVERY_SECOND = "* * * * * */1"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with servers.server() as started:
-        migrate(started.url)
-        yield started
-
-
 @pytest.fixture
-async def services(postgres: EmbeddedPostgres) -> AsyncIterator[Services]:
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute(
-            "TRUNCATE job_tick, procrastinate_jobs, procrastinate_periodic_defers, procrastinate_workers CASCADE"
-        )
-    async with servers.services(postgres.url) as made:
-        yield made
+def services(one_process: Services) -> Services:
+    return one_process
 
 
 class Runs:

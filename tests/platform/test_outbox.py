@@ -5,18 +5,16 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
 
 from dawr.platform import outbox
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.errors import Unavailable
-from dawr.platform.migrate import migrate
 from dawr.platform.outbox import Handler, OutboxWorker
 from dawr.platform.services import Services
 from tests.platform import servers
@@ -25,19 +23,9 @@ FACILITY = uuid4()
 TOPIC = "visit_created"
 
 
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[EmbeddedPostgres]:
-    with servers.server() as started:
-        migrate(started.url)
-        yield started
-
-
 @pytest.fixture
-async def services(postgres: EmbeddedPostgres) -> AsyncIterator[Services]:
-    with psycopg.connect(postgres.url, autocommit=True) as connection:
-        connection.execute("TRUNCATE outbox")
-    async with servers.services(postgres.url) as made:
-        yield made
+def services(one_process: Services) -> Services:
+    return one_process
 
 
 class Notes:

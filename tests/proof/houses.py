@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -12,21 +11,10 @@ from dawr.app import create_app
 from dawr.platform.db import Database
 from dawr.platform.ratelimit import RateLimiter
 from dawr.platform.services import Services
-from tests.conftest import House, Live, make_services, serving
+from tests.conftest import Live, make_services, serving
 
 DESKS = {"lab": ("1", "2"), "xray": ("1",)}
 """Of the clinics of a test's house."""
-
-
-def keep_from_the_turn(house: House) -> None:
-    """Moves the clock to hours away from the turn of the service day and from the time when a priority's credit reaches
-    behind it, so that nothing depends on the time of day."""
-    now = house.clock.now()
-    turn = house.facility.day_start(house.facility.service_day(now) + timedelta(days=1))
-    if turn - now < timedelta(hours=2):
-        house.clock.offset -= timedelta(hours=3)
-    if turn - now > timedelta(hours=22):
-        house.clock.offset += timedelta(hours=3)
 
 
 def services_beside(services: Services, folder: Path) -> Services:

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from dawr.accounts.rules import Role
 from tests.conftest import House, Live
 from tests.proof import history
-from tests.proof.houses import DESKS, keep_from_the_turn, process_beside, reached
+from tests.proof.houses import DESKS, process_beside, reached
 from tests.proof.queue_model import STEPS, QueueModel, check_queues
 from tests.proof.recorder import EVERYTHING, Recorder
 
@@ -139,16 +138,10 @@ async def judge(lives: Sequence[Live], house: House, folder: Path) -> None:
     )
 
 
-@pytest.fixture
-def calm(house: House) -> House:
-    keep_from_the_turn(house)
-    return house
+async def test_what_clients_of_one_process_saw_is_linearizable(live: Live, house: House, tmp_path: Path) -> None:
+    await judge([live], house, tmp_path)
 
 
-async def test_what_clients_of_one_process_saw_is_linearizable(live: Live, calm: House, tmp_path: Path) -> None:
-    await judge([live], calm, tmp_path)
-
-
-async def test_what_clients_of_two_processes_saw_is_linearizable(live: Live, calm: House, tmp_path: Path) -> None:
+async def test_what_clients_of_two_processes_saw_is_linearizable(live: Live, house: House, tmp_path: Path) -> None:
     async with process_beside(live, tmp_path) as other:
-        await judge([live, other], calm, tmp_path)
+        await judge([live, other], house, tmp_path)

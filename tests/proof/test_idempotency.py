@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from dawr.accounts.rules import Role
 from tests.conftest import PASSWORD, House, Live, found_house
 from tests.journeys.steps import QUEUE, WAYS, act, enter
-from tests.proof.houses import keep_from_the_turn, process_beside, reached
+from tests.proof.houses import process_beside, reached
 from tests.tickets.conftest import Floor
 
 SAME = ("ticket", "clinic", "service_day", "series", "number", "code", "follow", "existing")
@@ -97,7 +97,6 @@ class Hospital:
 
 @pytest.fixture
 async def hospital(live: Live, house: House, tmp_path: Path) -> AsyncIterator[Hospital]:
-    keep_from_the_turn(house)
     async with AsyncExitStack() as stack:
         other = await stack.enter_async_context(process_beside(live, tmp_path / "other"))
         ada = await stack.enter_async_context(live.staff(house, Role.ADMINISTRATOR))
@@ -208,7 +207,6 @@ mixes = st.lists(st.lists(tries, min_size=1, max_size=6), min_size=1, max_size=4
 
 @pytest.fixture
 async def processes(live: Live, house: House, tmp_path: Path) -> AsyncIterator[list[Live]]:
-    keep_from_the_turn(house)
     async with process_beside(live, tmp_path) as other:
         yield [live, other]
 

@@ -11,7 +11,6 @@ from dawr.tickets.commands import Arrival
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import Place, Priority, Ticket, Verb
 from tests.conftest import House
-from tests.proof.houses import keep_from_the_turn
 from tests.proof.linearizability import Operation
 from tests.proof.test_stateful import Day
 from tests.tickets.conftest import Floor
@@ -61,7 +60,6 @@ def place_of(ticket: Ticket) -> tuple[int, int]:
 
 @pytest.fixture
 def day(house: House) -> Day:
-    keep_from_the_turn(house)
     return Day(Floor(house))
 
 

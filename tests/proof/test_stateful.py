@@ -25,8 +25,8 @@ from hypothesis.stateful import (
 from dawr.platform.errors import Problem
 from dawr.platform.services import Services
 from dawr.tickets.rules import Place, Priority, Ticket, Verb
-from tests.conftest import House, found_house
-from tests.proof.houses import DESKS, keep_from_the_turn
+from tests.conftest import found_house
+from tests.proof.houses import DESKS
 from tests.proof.linearizability import Operation
 from tests.proof.queue_model import QueueModel
 from tests.proof.queue_state import House as Queues
@@ -195,12 +195,12 @@ class Days(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(60 + 3 * DAYS)
-async def test_any_day_is_one_that_the_model_allows(services: Services, house: House) -> None:
+@pytest.mark.usefixtures("house")  # for its clock
+async def test_any_day_is_one_that_the_model_allows(services: Services) -> None:
     class Here(Days):
         pass
 
     Here.loop, Here.services = asyncio.get_running_loop(), services
-    keep_from_the_turn(house)
     # A story that fails is short enough to be read; making it shorter would take minutes.
     profile = settings(
         max_examples=DAYS,

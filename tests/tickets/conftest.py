@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -193,12 +193,7 @@ SELECT clinic FROM queue q WHERE facility_id = %(facility_id)s AND waiting <> (
 
 @pytest.fixture
 async def floor(house: House) -> AsyncIterator[Floor]:
-    """A waiting room hours away from the turn of the service day, so that no step in time crosses it by chance; whatever was
-    done there, its queues know how many wait."""
-    now = house.clock.now()
-    turn = house.facility.day_start(house.facility.service_day(now) + timedelta(days=1))
-    if turn - now < timedelta(hours=2):
-        house.clock.offset -= timedelta(hours=3)
+    """The waiting room of a test's own house. Whatever is done there, its queues know how many wait."""
     yield Floor(house)
     async with house.services.db.read(house.facility.id) as tx:
         assert await tx.rows(_MISCOUNTED) == []

@@ -1,7 +1,6 @@
 """Shorthands for the tests of visits: patients come to reception, desks call them."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -125,10 +124,6 @@ class Reception:
 
 @pytest.fixture
 def reception(house: House) -> Reception:
-    """The reception of a test's own house, whose visits follow their tickets, hours away from the turn of the service day."""
+    """The reception of a test's own house, whose visits follow their tickets."""
     join(house.services)
-    now = house.clock.now()
-    turn = house.facility.day_start(house.facility.service_day(now) + timedelta(days=1))
-    if turn - now < timedelta(hours=2):
-        house.clock.offset -= timedelta(hours=3)
     return Reception(house)

@@ -32,7 +32,8 @@ def copy_of_the_product(original: Path = SOURCE) -> Iterator[Copy]:
     with tempfile.TemporaryDirectory(prefix="dawr-planted-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
         source = Path(folder) / "src"
-        shutil.copytree(original, source, ignore=shutil.ignore_patterns("__pycache__"))
+        # With what was compiled of it: a file that is changed here is newer than that, and compiled again.
+        shutil.copytree(original, source)
         yield Copy(source, _interpreter(Path(folder) / "python", source))
 
 
