@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from dawr.accounts.rules import Role
 from dawr.notifications import store_channels
 from dawr.notifications.rules_channels import Outcome, Result
 from dawr.notifications.rules_receipts import stops
@@ -16,6 +17,7 @@ from dawr.platform.ids import new_id
 from dawr.platform.signatures import signed
 from tests.conftest import Live
 from tests.notifications.conftest import PHONE, Desk
+from tests.visits.conftest import Reception
 
 APP_SECRET = "an app secret"
 SECRET = "whsec_" + "c2VjcmV0" * 5
@@ -49,8 +51,8 @@ class Service:
         )
         return await self.client.post(f"{self.path}/sms/callback", content=body, headers=headers)
 
-    async def says(self, text: str, *, seconds: int = 0) -> None:
-        told: dict[str, Any] = {"type": "message", "from": PHONE, "text": text}
+    async def says(self, text: str, *, seconds: int = 0, sender: str = PHONE) -> None:
+        told: dict[str, Any] = {"type": "message", "from": sender, "text": text}
         answer = await self.sms(seconds=seconds, **told)
         assert answer.status_code == 200, answer.text
 
@@ -183,6 +185,25 @@ async def test_a_phone_that_says_stop_gets_nothing_until_it_says_start(service: 
     assert await service.state() == ("suppressed", "opt_out")
     await service.says("START", seconds=1)
     await service.call("bilal")
+    assert len(await service.desk.send()) == 1
+
+
+@pytest.mark.parametrize("written", [PHONE[1:], PHONE.removeprefix("+974"), f"+974 {PHONE[4:]}"])
+async def test_gateways_write_numbers_as_they_like(service: Service, written: str) -> None:
+    await service.says("STOP\n", sender=written)
+    await service.call()
+    assert await service.desk.send() == []
+
+
+async def test_reception_sees_what_was_stopped_and_lifts_it(service: Service, reception: Reception, live: Live) -> None:
+    patient = await reception.patient(phones=(PHONE,))
+    await service.says("STOP", seconds=-1)
+    async with live.staff(service.desk.house, Role.RECEPTION) as rui:
+        path = f"/api/v1/patients/{patient}/stops"
+        (one,) = (await rui.get(path)).json()["items"]
+        assert (one["to"], one["said_by"]) == ("•••• 4321", "sms")
+        assert (await rui.post(f"{path}/lift")).json()["items"] == []
+    await service.call()
     assert len(await service.desk.send()) == 1
 
 

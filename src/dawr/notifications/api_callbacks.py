@@ -21,7 +21,7 @@ from dawr.notifications.rules import Status
 from dawr.notifications.rules_channels import Reason
 from dawr.notifications.rules_receipts import Receipt, Word, delivery_of, stops, told_by_whatsapp
 from dawr.platform.errors import Invalid, Unauthenticated
-from dawr.platform.http.bodies import Body, Phone
+from dawr.platform.http.bodies import FORBIDDEN, Body
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer
 from dawr.platform.http.problems import documented
@@ -32,6 +32,7 @@ router = APIRouter(prefix="/api/v1/channels", tags=["channels"])
 Here = Annotated[Context, Depends(context)]
 Id = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,200}$")]
 CALLING = Limit("channel_callback", 100, timedelta(seconds=1), 300)
+LONGEST_TEXT = 2000
 REFUSED = Limit("channel_callback_refused", 30, timedelta(minutes=1), 30)
 
 
@@ -49,8 +50,8 @@ class SmsMessage(Body):
     """What somebody wrote."""
 
     type: Literal["message"]
-    sender: Annotated[Phone, Field(alias="from")]
-    text: Annotated[str, StringConstraints(max_length=2000)]
+    sender: Annotated[str, Field(alias="from", max_length=100)]
+    text: str
 
 
 _SMS: TypeAdapter[SmsStatus | SmsMessage] = TypeAdapter(Annotated[SmsStatus | SmsMessage, Field(discriminator="type")])
@@ -68,7 +69,7 @@ async def sms_callback(request: Request, here: Here) -> Response:
     if at is None:
         return await _refuse(here)
     try:
-        told = _SMS.validate_json(body)
+        told = _SMS.validate_python(_plain(body))
     except ValidationError as error:
         fields = [{"field": ".".join(map(str, one["loc"])), "message": one["msg"]} for one in error.errors()]
         raise Invalid(extra={"errors": fields}) from None
@@ -101,12 +102,24 @@ async def whatsapp_callback(request: Request, here: Here) -> Response:
     made = hmac.new((secret or "").encode(), body, "sha256").hexdigest()
     if not hmac.compare_digest(made.encode(), sent.encode()) or not secret:
         return await _refuse(here)
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise Invalid from None
+    content = _read(body)
     number = (await _settings(here, "whatsapp")).get("phone_number_id", "")
     return await _received(here, "whatsapp", told_by_whatsapp(content, number=number, reasons=REASONS))
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise Invalid from None
+
+
+def _plain(body: bytes) -> Any:
+    """People write in lines, and at length."""
+    content = _read(body)
+    if isinstance(content, dict) and isinstance(content.get("text"), str):
+        content["text"] = FORBIDDEN.sub(" ", content["text"])[:LONGEST_TEXT]
+    return content
 
 
 async def _called(here: Context, channel: str, secret: str) -> str | None:

@@ -13,13 +13,20 @@ from dawr.platform.db import WriteTx
 async def receive(tx: WriteTx, here: Context, channel: str, told: Iterable[Receipt | Word]) -> int:
     """How much of it was news."""
     addresses = Addresses(here.facility.id, here.services.keyring, {})
-    region = region_of(here.facility.zone)
     news = 0
     for one in told:
         if isinstance(one, Receipt):
             news += await store_deliveries.received(tx, channel, one)
         else:
-            recipient = addresses.index(international(one.phone, region))
             at = min(one.at, tx.now)
-            news += await commands_stop.say(tx, recipient, stopped=one.stopped, by=channel, at=at)
+            for number in _numbers(one.phone, region_of(here.facility.zone)):
+                recipient = addresses.index(number)
+                news += await commands_stop.say(tx, recipient, stopped=one.stopped, by=channel, at=at)
     return news
+
+
+def _numbers(phone: str, region: str | None) -> list[str]:
+    """As messages are addressed. Gateways write numbers with their country's code and often without its ``+``; what can be read
+    in both ways counts for both."""
+    read = (phone,) if phone.strip().startswith("+") else (phone, f"+{phone.strip()}")
+    return sorted({number for one in read if len(number := international(one, region)) > 1 and number[0] == "+"})

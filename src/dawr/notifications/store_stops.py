@@ -4,6 +4,7 @@ The latest word counts, by when it was said: what is heard late, or twice, chang
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Boolean, Column, DateTime, LargeBinary, Text
@@ -28,8 +29,18 @@ ON CONFLICT (facility_id, recipient) DO UPDATE SET
 WHERE (s.said_at, s.stopped) < (excluded.said_at, excluded.stopped)
 """
 _STOPPED = """
-SELECT recipient FROM message_stop WHERE facility_id = %(facility_id)s AND recipient = ANY(%(recipients)s) AND stopped
+SELECT recipient, said_by, said_at FROM message_stop
+WHERE facility_id = %(facility_id)s AND recipient = ANY(%(recipients)s) AND stopped
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """``said_by``: by which way, or whom."""
+
+    recipient: bytes
+    said_by: str
+    said_at: datetime
 
 
 async def say(tx: WriteTx, recipient: bytes, *, stopped: bool, said_by: str, said_at: datetime) -> bool:
@@ -37,7 +48,12 @@ async def say(tx: WriteTx, recipient: bytes, *, stopped: bool, said_by: str, sai
     return bool(await tx.execute(_SAY, recipient=recipient, stopped=stopped, said_by=said_by, said_at=said_at))
 
 
+async def stops(tx: ReadTx, recipients: Sequence[bytes]) -> list[Stop]:
+    """What was said last for those of the addresses that want nothing."""
+    rows = await tx.rows(_STOPPED, recipients=list(recipients))
+    return [Stop(bytes(row["recipient"]), row["said_by"], row["said_at"]) for row in rows]
+
+
 async def stopped(tx: ReadTx, recipients: Sequence[bytes]) -> frozenset[bytes]:
     """Those of the addresses that want nothing."""
-    rows = await tx.rows(_STOPPED, recipients=list(recipients))
-    return frozenset(bytes(row["recipient"]) for row in rows)
+    return frozenset(one.recipient for one in await stops(tx, recipients))
