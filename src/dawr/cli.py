@@ -29,7 +29,7 @@ from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.health import VERSION
 from dawr.platform.http.openapi import schema_of
 from dawr.platform.ids import new_id
-from dawr.platform.keyguard import require_same_keys
+from dawr.platform.keyguard import holding_keys, require_same_keys
 from dawr.platform.migrate import MigrationError, freeze, migrate
 from dawr.platform.services import Services
 from dawr.realtime.mount import announcing
@@ -139,8 +139,7 @@ async def _work(services: Services) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     await services.db.open()
     try:
-        await require_same_keys(services.db, services.keyring)
-        async with announcing(services), run_worker(services):
+        async with holding_keys(services.db, services.keyring), announcing(services), run_worker(services):
             say("Background work is running.")
             await stopping.wait()
     finally:

@@ -14,7 +14,7 @@ from dawr.platform import logging
 from dawr.platform.clock import SystemClock
 from dawr.platform.config import Settings, read_settings
 from dawr.platform.crypto import Keyring, KeyringError
-from dawr.platform.embedded_postgres_home import running_url
+from dawr.platform.keyguard import LIVES_SECONDS
 from dawr.platform.migrate import migrate
 from dawr.platform.resealing import Resealing, Sealed
 from dawr.server import any_database, direct_url, leaving_in_order
@@ -42,12 +42,6 @@ PLACES = (
     Sealed("webhook", "secret_sealed", ("webhook",), "webhook.secret:{webhook}"),
     Sealed("webhook", "earlier_sealed", ("webhook",), "webhook.secret:{webhook}"),
     Sealed("delivery", "to_sealed", ("delivery",), "delivery.to_sealed:{delivery}"),
-    Sealed("channel_settings", "settings_sealed", ("channel",), "channel_settings:{channel}"),
-    Sealed("push_subscription", "subscription_sealed", ("subscription",), "push_subscription:{subscription}"),
-    Sealed("webhook", "url_sealed", ("webhook",), "webhook.url:{webhook}"),
-    Sealed("webhook", "secret_sealed", ("webhook",), "webhook.secret:{webhook}"),
-    Sealed("webhook", "earlier_sealed", ("webhook",), "webhook.secret:{webhook}"),
-    Sealed("rating", "word_sealed", ("ticket",), "rating.word:{ticket}"),
 )
 OUTLIVES = timedelta(days=2)
 _TOLD_SECONDS = 1.0
@@ -60,19 +54,17 @@ DataOption = Annotated[Path | None, typer.Option("--data", metavar="DIR", help="
 def rotate(data: DataOption = None) -> None:
     """Add a key, and seal everything that is stored with it. Where that was cut short, it goes on."""
     settings = _settings(data)
-    with _owner(settings) as (connection, served):
+    with _owner(settings) as connection:
         keyring = _keyring(settings)
         work = Resealing(connection, keyring, PLACES)
         work.require_same_keys()
         if not any(work.stale().values()):
             keyring = _with_another_key(settings, keyring)
             work = Resealing(connection, keyring, PLACES)
-        if work.servers_before(keyring.primary_id, served=served):
-            raise KeyringError(
-                f"Key {keyring.primary_id} seals from now on, and a server is running that does not know it yet. Start the "
-                "servers again, then run `dawr keys rotate` once more for what is stored."
-            )
+        _require_known(work, keyring)
         _reseal(work, keyring)
+        # Whoever started while this went on may have read the keys before.
+        _require_known(work, keyring)
 
 
 @app.command("retire")
@@ -83,7 +75,7 @@ def retire(
 ) -> None:
     """Take away a key with which nothing stored is sealed any more: whoever has a copy of it can open nothing."""
     settings = _settings(data)
-    with _owner(settings) as (connection, _):
+    with _owner(settings) as connection:
         keyring = _keyring(settings)
         rest = keyring.retire(number)
         work = Resealing(connection, keyring, PLACES)
@@ -102,11 +94,27 @@ def retire(
     )
 
 
+def _require_known(work: Resealing, keyring: Keyring) -> None:
+    without = work.holders_without(keyring.primary_id)
+    if without:
+        raise KeyringError(
+            f"Key {keyring.primary_id} seals from now on, and {without} of the running servers and workers do not know it yet. "
+            "Start them again, then run `dawr keys rotate` once more for what is stored. (One that was killed is believed to "
+            f"run for {LIVES_SECONDS} seconds.)"
+        )
+
+
 def _require_unused(work: Resealing, keyring: Keyring, number: int, *, at_once: bool) -> None:
     used = work.used(number)
     if used:
         told = ", ".join(f"{place.name} {count}" for place, count in used.items())
         raise KeyringError(f"Key {number} still seals what is stored ({told}); `dawr keys rotate` seals it anew.")
+    holders = work.holders_sealing_with(number) + work.holders_without(keyring.primary_id)
+    if holders:
+        raise KeyringError(
+            f"{holders} of the running servers and workers still go by key {number}. Start them again, then run this once more. "
+            f"(One that was killed is believed to run for {LIVES_SECONDS} seconds.)"
+        )
     since = SystemClock().now() - keyring.created(keyring.primary_id)
     if since < OUTLIVES and not at_once:
         raise KeyringError(
@@ -143,13 +151,12 @@ def _reseal(work: Resealing, keyring: Keyring) -> None:
 
 
 @contextmanager
-def _owner(settings: Settings) -> Iterator[tuple[psycopg.Connection[tuple[object, ...]], bool]]:
-    """A connection as the owner of the tables, and whether the embedded database is a running server's."""
-    served = settings.database_url is None and running_url(settings.data_dir / "postgres") is not None
+def _owner(settings: Settings) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A connection as the owner of the tables."""
     with leaving_in_order(), any_database(settings) as found:
         migrate(direct_url(found))
         with psycopg.connect(direct_url(found), autocommit=True, application_name="dawr keys") as connection:
-            yield connection, served
+            yield connection
 
 
 def _keyring(settings: Settings) -> Keyring:

@@ -21,7 +21,7 @@ from dawr.platform.config import Settings
 from dawr.platform.crypto import KeyringError
 from dawr.platform.embedded_postgres import EmbeddedPostgres
 from dawr.platform.embedded_postgres_home import running_url
-from dawr.platform.keyguard import require_same_keys
+from dawr.platform.keyguard import holding_keys
 from dawr.platform.logging import get_logger
 from dawr.platform.migrate import migrate
 from dawr.platform.services import Services
@@ -157,12 +157,12 @@ def _ready(settings: Settings, port: int, say: Say) -> None:
 async def _furnished(services: Services, say: Say) -> AsyncIterator[None]:
     """With the demonstration where it is wanted, or a word on what to do first where there is nothing yet."""
     settings = services.settings
-    await require_same_keys(services.db, services.keyring)
-    if settings.demo:
-        await furnish_demo(services, say)
-    elif not await facilities.every_facility(services):
-        say(NEXT_STEPS)
-    yield
+    async with holding_keys(services.db, services.keyring):
+        if settings.demo:
+            await furnish_demo(services, say)
+        elif not await facilities.every_facility(services):
+            say(NEXT_STEPS)
+        yield
 
 
 async def furnish_demo(services: Services, say: Say) -> None:

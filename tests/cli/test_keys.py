@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from dawr.cli_keys import PLACES
-from dawr.platform import resealing
+from dawr.platform import keyguard, resealing
 from dawr.platform.clock import SystemClock
 from dawr.platform.crypto import CannotOpenError, Keyring
 from dawr.platform.ids import new_id
@@ -106,17 +106,43 @@ def test_a_run_that_was_cut_short_goes_on_without_another_key(dawr: Dawr, owner:
     assert opened(owner, keyring(dawr).retire(1)) == texts | more
 
 
-def test_a_server_that_does_not_know_the_key_comes_first(dawr: Dawr, owner: Owner) -> None:
-    before, url = keyring(dawr), dawr.environment["DATABASE_URL"]
+def running(owner: Owner, *key_ids: int, primary: int = 1, ago: int = 0) -> None:
+    """A server holds these keys, and was last heard of so many seconds ago."""
+    owner.execute("DELETE FROM key_holder")
+    owner.execute(
+        "INSERT INTO key_holder VALUES (gen_random_uuid(), %s, %s, clock_timestamp() - make_interval(secs => %s))",
+        (list(key_ids), primary, ago),
+    )
+
+
+def test_a_server_that_does_not_know_the_key_comes_first_however_long_it_runs(dawr: Dawr, owner: Owner) -> None:
+    before = keyring(dawr)
     texts = wrapped(owner, before, 1)
-    with psycopg.connect(url, application_name="dawr"):
+    running(owner, 1)
+    for _ in range(2):
         answer = dawr("keys", "rotate")
-        assert answer.code == 1
-        assert "Start the servers again" in answer.errors
+        assert (answer.code, "Start them again" in answer.errors) == (1, True)
         assert opened(owner, before) == texts
-    with psycopg.connect(url, application_name="dawr"):
-        assert dawr("keys", "rotate").code == 0
+    running(owner, 1, 2, primary=2)
+    assert dawr("keys", "rotate").code == 0
+    assert keyring(dawr).key_ids == (1, 2)
     assert opened(owner, keyring(dawr).retire(1)) == texts
+
+
+def test_who_has_not_been_heard_of_for_a_minute_is_not_waited_for(dawr: Dawr, owner: Owner) -> None:
+    texts = wrapped(owner, keyring(dawr), 1)
+    running(owner, 1, ago=keyguard.LIVES_SECONDS + 1)
+    assert dawr("keys", "rotate").code == 0
+    assert opened(owner, keyring(dawr).retire(1)) == texts
+
+
+@pytest.mark.parametrize("key_ids", [(1,), (1, 2)])
+def test_a_key_that_a_server_still_seals_with_stays(dawr: Dawr, owner: Owner, key_ids: tuple[int, ...]) -> None:
+    assert dawr("keys", "rotate").code == 0
+    running(owner, *key_ids)
+    answer = dawr("keys", "retire", "1", "--at-once")
+    assert (answer.code, "still go by key 1" in answer.errors) == (1, True)
+    assert keyring(dawr).key_ids == (1, 2)
 
 
 def test_a_value_no_key_opens_is_told_and_left(dawr: Dawr, owner: Owner) -> None:

@@ -64,6 +64,7 @@ HOURS = {"weekday": "mon", "from": "00:00", "to": "23:00", "slot_minutes": 30, "
 POINT = base64.urlsafe_b64encode(b"\4" + bytes(64)).rstrip(b"=").decode()
 PUSH = TICKET | {"endpoint": "https://push.example.org/4711", "p256dh": POINT, "auth": "A" * 22}
 SMS = {"url": "https://127.0.0.1:9/send"}
+HUB = {"hub.mode": "subscribe", "hub.verify_token": "not the token", "hub.challenge": "4711"}
 RULES = {"late_minutes": 15, "no_show_minutes": 30, "offer_minutes": 60, "reminders": [120]}
 ACCOUNT = {"role": "doctor", "clinics": ["$clinic"], "doctor": "$doctor", "desk": "$desk"}
 LOGIN = {"email": "nobody@test.example", "password": "not the password"}
@@ -113,6 +114,7 @@ def _reads() -> list[Row]:
         row("GET /patients/{patient}/history", WORKS),
         row("GET /patients/{patient}/export", ADMIN | DOCTORS),
         row("GET /patients/{patient}/accesses", ADMIN),
+        row("GET /patients/{patient}/stops", DESK),
         row("GET /appointments", DESK | DOCTORS, query={"doctor": "$doctor", "total": "true"}),
         row("GET /appointments/rules", WATCHES),
         row("GET /appointments/waiting", DESK, query={"doctor": "$doctor", "total": "true"}),
@@ -142,6 +144,7 @@ def _people() -> list[Row]:
         row(f"PATCH {patient}", DESK, {"language": "en"}),
         row(f"POST {patient}/open", WORKS, WHY),
         row(f"POST {patient}/history", WORKS, WHY),
+        row(f"POST {patient}/stops/lift", DESK),
         row(f"POST {patient}/merge", DESK, {"into": "$patient"}, things={"patient": "merged"}),
         row(f"POST {patient}/unmerge", DESK, things={"patient": "merged"}),
         row(f"POST {patient}/erase", ADMIN, WHY, things={"patient": "leaving"}, answers=frozenset({200})),
@@ -195,11 +198,16 @@ def _telling() -> list[Row]:
         row("POST /deliveries/{delivery}/resend", DESK),
         row("PUT /notification-rules", ADMIN, {"items": []}),
         row("PUT /channels/{channel}", ADMIN, SMS),
+        row("POST /channels/sms/callback", ANYBODY, {"type": "status", "status": "read"}, answers=401),
+        row("GET /channels/whatsapp/callback", ANYBODY, query=HUB, answers=401),
+        row("POST /channels/whatsapp/callback", ANYBODY, {}, answers=401),
         row("DELETE /channels/{channel}", ADMIN),
         row("PATCH /plugins/{plugin}", ADMIN, {"enabled": True}, answers=404),
         row("POST /webhooks", ADMIN, {"url": "https://127.0.0.1:9/dawr"}),
         row("PATCH /webhooks/{webhook}", ADMIN, {"enabled": False}),
         row("POST /webhooks/{webhook}/rotate", ADMIN),
+        row("POST /webhooks/{webhook}/failures/resend", ADMIN),
+        row("POST /webhooks/{webhook}/failures/{failure}/resend", ADMIN, answers=404),
         row("DELETE /webhooks/{webhook}", ADMIN),
     ]
 

@@ -20,7 +20,7 @@ NO_ID = "018f0000-0000-7000-8000-000000000000"
 # What a name of the table stands for in another house: names that this one has not.
 ITS_OWN = {"clinic": "ward", "elsewhere": "ward", "doctor": "locum", "desk": "bed"}
 NOBODYS = {"ward": "no-ward", "locum": "no-locum", "bed": "no-bed", "department": "no-wing", "facility": "no-house"}
-PLAIN = frozenset({"channel", "plugin", "start", "email", "nowhere"})
+PLAIN = frozenset({"channel", "plugin", "failure", "start", "email", "nowhere"})
 """Names of the table that mean nothing a facility owns."""
 
 Client = httpx2.AsyncClient
@@ -100,7 +100,9 @@ async def town(live: Live) -> AsyncIterator[Town]:
             post: dict[str, Any] = {"clinics": ["lab"], "doctor": "dana"} if role == DOCTOR else {}
             people[role] = await stack.enter_async_context(live.staff(house, Role(role), **post))
         things = {"facility": house.facility.slug, "clinic": "lab", "elsewhere": "xray", "doctor": "dana", "desk": "1"}
-        yield Town(house, people, things | {"channel": "sms", "plugin": "nothing", "nowhere": "nowhere"})
+        yield Town(
+            house, people, things | {"channel": "sms", "plugin": "nothing", "failure": "1", "nowhere": "nowhere"}
+        )
 
 
 async def settle(one: Town) -> None:

@@ -91,3 +91,26 @@ async def test_what_is_no_news_to_the_patient_is_told_nobody(desk: Desk, practic
     one = await practice.book("10:00", patient=await reachable(desk))
     await happen(desk, one, "appointment_checked_in")
     assert await desk.log() == []
+
+
+async def test_whose_doctor_is_away_is_told_to_book_another_time_and_not_reminded(
+    desk: Desk, practice: Practice
+) -> None:
+    one = await practice.book("16:00", patient=await reachable(desk))
+    await happen(desk, one, "reminder", start=one.starts.isoformat(), minutes=120)
+    await practice.leave("12:00", "23:00")
+    for _ in range(2):
+        await happen(desk, one, "appointment_needs_rebooking")
+    assert [message.text for message in await desk.send()] == [
+        "Test house: your appointment on Mon, Mar 3 at 4:00 PM cannot take place. Please book another"
+    ]
+    assert ("appointment_reminder", "suppressed", "outdated") in await desk.states()
+
+
+async def test_whose_doctor_comes_after_all_is_told_so_and_nothing_else(desk: Desk, practice: Practice) -> None:
+    one = await practice.book("16:00", patient=await reachable(desk))
+    away, _ = await practice.leave("12:00", "23:00")
+    await happen(desk, one, "appointment_needs_rebooking")
+    await practice.return_from(away)
+    await happen(desk, one, "appointment_stands_again")
+    assert [message.moment for message in await desk.send()] == ["appointment_stands_again"]

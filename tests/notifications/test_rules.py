@@ -84,7 +84,7 @@ def test_what_would_come_at_night_comes_when_the_night_is_over() -> None:
 
 def test_a_reminder_of_an_early_appointment_comes_before_the_night() -> None:
     early = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
-    assert quiet(NOON + timedelta(hours=11), worth=early) == datetime(2026, 11, 21, 18, tzinfo=UTC)
+    assert quiet(NOON + timedelta(hours=11), worth=early) == datetime(2026, 11, 21, 17, 55, tzinfo=UTC)
 
 
 def test_where_it_is_night_already_and_soon_too_late_nothing_comes() -> None:

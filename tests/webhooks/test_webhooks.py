@@ -33,12 +33,15 @@ class Receiver:
     url: str = ""
     statuses: list[str] = field(default_factory=list)
     heard: list[tuple[dict[str, str], str]] = field(default_factory=list)
+    hangs_at: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
         headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
         body = (await reader.readexactly(int(headers["content-length"]))).decode()
         self.heard.append((headers, body))
+        if len(self.heard) == self.hangs_at:
+            return
         status = self.statuses.pop(0) if self.statuses else "204 No Content"
         writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
@@ -181,6 +184,89 @@ async def test_what_is_refused_is_skipped_in_the_end_and_shown(desk: Desk) -> No
     assert len(desk.receiver.heard) == TRIES + 1
 
 
+async def refused(desk: Desk, made: dict[str, Any], *names: str) -> list[dict[str, Any]]:
+    """These people come while everything is refused; the dead letters."""
+    desk.receiver.statuses = ["400 No"] * (TRIES + len(names) - 1)
+    for name in names:
+        await desk.floor.enter(name)
+    for _ in range(TRIES + len(names) - 1):
+        await desk.turn(again=True)
+    shown: list[dict[str, Any]] = (await desk.ada.get(f"/api/v1/webhooks/{made['webhook']}/failures")).json()["items"]
+    return shown
+
+
+async def test_a_line_of_refusals_does_not_hold_back_what_follows(desk: Desk) -> None:
+    made = await desk.hook()
+    assert len(await refused(desk, made, "amina", "bilal", "chitra")) == 3
+    await desk.floor.call()
+    await desk.turn()
+    assert desk.receiver.types[-1] == "ticket_called"
+    assert len(desk.receiver.heard) == TRIES + 3
+
+
+async def test_a_dead_letter_is_sent_again_under_its_id(desk: Desk) -> None:
+    made = await desk.hook()
+    (one,) = await refused(desk, made, "amina")
+    path = f"/api/v1/webhooks/{made['webhook']}/failures"
+    asked = (await desk.ada.post(f"{path}/{one['no']}/resend")).json()["items"]
+    assert [each["again"] for each in asked] == [True]
+    await desk.turn()
+    assert len({headers["webhook-id"] for headers, _ in desk.receiver.heard}) == 1
+    assert (await desk.ada.get(path)).json()["items"] == []
+
+
+async def test_dead_letters_wait_while_the_other_side_is_away_and_stay_when_refused(desk: Desk) -> None:
+    made = await desk.hook()
+    await refused(desk, made, "amina", "bilal")
+    path = f"/api/v1/webhooks/{made['webhook']}/failures"
+    assert (await desk.ada.post(f"{path}/resend")).status_code == 200
+    desk.receiver.statuses = ["503 Away", "400 No", "400 No"]
+    await desk.turn()
+    assert [one["again"] for one in (await desk.ada.get(path)).json()["items"]] == [True, True]
+    await desk.turn(again=True)
+    assert [one["again"] for one in (await desk.ada.get(path)).json()["items"]] == [False, False]
+
+
+async def test_what_is_no_dead_letter_cannot_be_sent_again(desk: Desk) -> None:
+    made = await desk.hook()
+    answer = await desk.ada.post(f"/api/v1/webhooks/{made['webhook']}/failures/4711/resend")
+    assert (answer.status_code, answer.json()["code"]) == (404, "failure_not_found")
+
+
+async def test_an_ordinary_stop_keeps_the_place_that_was_reached(desk: Desk) -> None:
+    await desk.hook()
+    for name in ("amina", "bilal", "chitra"):
+        await desk.floor.enter(name)
+    await until_settled(desk.house)
+    heard = desk.receiver.heard
+    task = asyncio.create_task(desk.worker.run())
+    async with asyncio.timeout(10):
+        while not heard:
+            await asyncio.sleep(0.005)
+        desk.worker.stop()
+        await task
+    await WebhookWorker(desk.house.services).turn(desk.house.facility.id)
+    ids = [headers["webhook-id"] for headers, _ in heard]
+    assert len(ids) == len(set(ids)) == 3
+
+
+async def test_a_turn_that_is_cut_short_keeps_its_place(desk: Desk) -> None:
+    await desk.hook()
+    for name in ("amina", "bilal"):
+        await desk.floor.enter(name)
+    await until_settled(desk.house)
+    desk.receiver.hangs_at = 2
+    task = asyncio.create_task(desk.worker.turn(desk.house.facility.id))
+    async with asyncio.timeout(10):
+        while len(desk.receiver.heard) < 2:
+            await asyncio.sleep(0.005)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await desk.turn()
+    ids = [headers["webhook-id"] for headers, _ in desk.receiver.heard]
+    assert ids[1:] == [ids[1]] * 2 != [ids[0]] * 2
+
+
 async def test_gone_switches_it_off(desk: Desk) -> None:
     made = await desk.hook()
     desk.receiver.statuses = ["410 Gone"]
@@ -253,6 +339,8 @@ ASKS: list[Callable[[httpx2.AsyncClient, str], Any]] = [
     lambda client, path: client.post(f"{path}/rotate"),
     lambda client, path: client.delete(path),
     lambda client, path: client.get(f"{path}/failures"),
+    lambda client, path: client.post(f"{path}/failures/resend"),
+    lambda client, path: client.post(f"{path}/failures/1/resend"),
 ]
 
 
@@ -267,5 +355,5 @@ async def test_only_administrators_of_this_facility(desk: Desk, lan: Live, servi
         for ask in ASKS:
             assert (await ask(rui, path)).status_code == 403
             assert (await ask(stranger, path)).status_code == 401
-        assert [(await ask(sam, path)).status_code for ask in ASKS[2:]] == [404] * 4
+        assert [(await ask(sam, path)).status_code for ask in ASKS[2:]] == [404] * 6
         assert (await sam.get("/api/v1/webhooks")).json()["items"] == []

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
-from dawr.notifications import commands, queries
+from dawr.notifications import commands, commands_stop, queries
 from dawr.notifications.addresses import Addresses
 from dawr.notifications.api_shapes import (
     Name,
@@ -19,7 +19,8 @@ from dawr.notifications.api_shapes import (
     newest_first,
     rules_card,
 )
-from dawr.notifications.rules import DeliveryNotFound, NotificationNotFound, Status
+from dawr.notifications.rules import DeliveryNotFound, NotificationNotFound, Status, masked
+from dawr.notifications.store_stops import Stop
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer, once, outcome
@@ -129,6 +130,32 @@ async def _delivery_now(here: Context, tx: ReadTx, delivery_id: UUID) -> dict[st
     if found is None:
         raise DeliveryNotFound
     return delivery_card(here, await Addresses.of(tx, here, [found.patient]), found)
+
+
+@router.get("/patients/{patient}/stops", tags=["notifications"], responses=documented(401, 403, 404))
+async def stops(patient: UUID, here: Here) -> Response:
+    """To which of a patient's addresses nothing is sent, because somebody said so there: by a link, or by a word."""
+    async with here.read() as tx:
+        return answer(_stops(await commands_stop.of_patient(tx, here, patient)))
+
+
+@router.post("/patients/{patient}/stops/lift", tags=["notifications"], responses=CHANGES)
+async def lift_stops(patient: UUID, here: Here) -> Response:
+    """The patient is here and wants messages again."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        await commands_stop.lift(tx, here, patient)
+        return outcome(patient)
+
+    async def show(tx: WriteTx, _: Outcome) -> dict[str, Any]:
+        return _stops(await commands_stop.of_patient(tx, here, patient))
+
+    return await once(here, work, show)
+
+
+def _stops(found: list[tuple[str, Stop]]) -> dict[str, Any]:
+    items = [{"to": masked(to), "said_by": one.said_by, "said_at": one.said_at.isoformat()} for to, one in found]
+    return {"items": items, "next": None}
 
 
 # Rules

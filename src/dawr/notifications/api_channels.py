@@ -60,6 +60,7 @@ class SmsSettings(Body):
     body: Texts = Field(default_factory=lambda: {"to": "{to}", "text": "{text}", "id": "{key}"})
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = None
     apprise: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+://[^\s,;]{1,480}$")] | None = None
+    callback_secret: Annotated[str, StringConstraints(pattern=r"^whsec_[A-Za-z0-9+/]{32,200}={0,2}$")] | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "SmsSettings":
@@ -81,6 +82,8 @@ class WhatsAppSettings(Body):
         dict[Slug, Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,512}$")]], Field(min_length=1)
     ]
     url: Url | None = None
+    app_secret: Text | None = None
+    verify_token: Annotated[str, StringConstraints(min_length=16, max_length=200)] | None = None
 
     @model_validator(mode="after")
     def _known_moments(self) -> "WhatsAppSettings":
@@ -95,7 +98,7 @@ SHAPES: Mapping[str, type[Body]] = {
     "push": PushSettings,
     "whatsapp": WhatsAppSettings,
 }
-SECRET = frozenset({"password", "token", "apprise", "headers", "body"})
+SECRET = frozenset({"password", "token", "apprise", "headers", "body", "callback_secret", "app_secret", "verify_token"})
 PLACE = ("host", "port", "security", "user", "url", "phone_number_id")
 
 

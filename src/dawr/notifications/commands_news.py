@@ -12,6 +12,8 @@ from dawr.notifications.rules import APPOINTMENT_MOMENTS, Fact, Moment, worth_un
 from dawr.platform.db import WriteTx
 from dawr.platform.services import Services
 
+COME_AND_GO = frozenset({Moment.APPOINTMENT_NEEDS_REBOOKING, Moment.APPOINTMENT_STANDS_AGAIN})
+
 
 async def visit_created(tx: WriteTx, services: Services, facility: Facility, visit_id: UUID) -> int:
     """Tells those concerned of a visit: one row, whoever they are."""
@@ -45,11 +47,13 @@ async def appointment_changed(tx: WriteTx, services: Services, facility: Facilit
 def _still_so(tx: WriteTx, moment: Moment, found: AppointmentFound, payload: Mapping[str, Any]) -> bool:
     start = payload.get("start")
     moved = start is not None and datetime.fromisoformat(start) != found.starts
-    return found.status in moment.true_of and not moved and (found.starts > tx.now)
+    return found.is_so(moment) and not moved and found.starts > tx.now
 
 
 def _fact(tx: WriteTx, moment: Moment, found: AppointmentFound, payload: Mapping[str, Any]) -> Fact:
     which = f":{payload.get('minutes', 0)}" if moment is Moment.APPOINTMENT_REMINDER else ""
+    # A doctor may go on leave, be there after all, and go again.
+    which = f":{found.version}" if moment in COME_AND_GO else which
     return Fact(
         key=f"{moment}:{found.appointment}:{found.start}{which}",
         moment=moment,

@@ -12,7 +12,9 @@ from dawr.notifications.commands_tell import URGENT, house
 from dawr.notifications.queries_facts import AppointmentFound
 from dawr.notifications.rules import Moment, Status
 from dawr.notifications.rules_channels import Message, Reason
+from dawr.notifications.stops import stop_path
 from dawr.notifications.store_deliveries import Claim, Mark
+from dawr.notifications.wishes import Held, Wishes
 from dawr.platform.db import WriteTx
 from dawr.platform.services import Services
 from dawr.tickets import queries_telling as tickets
@@ -20,6 +22,7 @@ from dawr.tickets.queries_telling import Standing
 
 LINK_APART = frozenset({"push"})
 """Channels that show an address as something to tap, not as a part of the text."""
+WITH_STOP_LINK = frozenset({"email"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ async def take(tx: WriteTx, services: Services, channel: str, *, limit: int) -> 
         return []
     here = house(services, facility)
     addresses = await Addresses.of(tx, here, [one.patient for one in claims])
+    wishes = await Wishes.of(tx, here, claims)
     of_tickets = [one.ticket for one in claims if one.ticket]
     standing = await tickets.standing(tx, of_tickets) if of_tickets else {}
     booked = await queries_facts.appointments(tx, [one.appointment for one in claims if one.appointment])
@@ -48,12 +52,20 @@ async def take(tx: WriteTx, services: Services, channel: str, *, limit: int) -> 
         place = standing.get(one.ticket) if one.ticket else None
         appointment = booked.get(one.appointment) if one.appointment else None
         address, reason = addresses.open(one), _pointless(one, place, appointment)
-        if address is None or reason:
-            await store_deliveries.mark(tx, one, Mark(Status.SUPPRESSED, reason or Reason.NO_CONTACT))
+        held = Held(Status.SUPPRESSED, reason) if reason else wishes.held(one, tx.now)
+        if held is None and address is not None:
+            words = texts.render(_material(here, one, place, clinics))
+            ready.append(Ready(one, _message(tx, here, one, address, words)))
         else:
-            material = _material(here, one, place, clinics)
-            ready.append(Ready(one, _message(tx, one, address, texts.render(material))))
+            await _hold(tx, one, held or Held(Status.SUPPRESSED, Reason.NO_CONTACT))
     return ready
+
+
+async def _hold(tx: WriteTx, one: Claim, held: Held) -> None:
+    if held.due:
+        await store_deliveries.give_back(tx, one, due=held.due, reason=held.reason)
+    else:
+        await store_deliveries.mark(tx, one, Mark(held.status, held.reason))
 
 
 async def _clinic_names(tx: WriteTx, ids: set[str]) -> dict[str, Clinic]:
@@ -63,10 +75,12 @@ async def _clinic_names(tx: WriteTx, ids: set[str]) -> dict[str, Clinic]:
 
 def _pointless(one: Claim, place: Standing | None, booked: AppointmentFound | None) -> Reason | None:
     """Whether what the message says has stopped being so since it was written down."""
-    true_of = Moment(one.moment).true_of
-    state = place.ticket.status.value if place else booked.status if booked else None
-    moved = booked is not None and booked.start != one.numbers.get("start")
-    return Reason.OUTDATED if true_of and (state not in true_of or moved) else None
+    moment = Moment(one.moment)
+    if booked is not None:
+        so = booked.is_so(moment) and booked.start == one.numbers.get("start")
+    else:
+        so = not moment.true_of or (place is not None and place.ticket.status.value in moment.true_of)
+    return None if so else Reason.OUTDATED
 
 
 def _material(here: Context, one: Claim, place: Standing | None, clinics: dict[str, Clinic]) -> texts.Material:
@@ -90,7 +104,18 @@ def _link(here: Context, ticket: UUID) -> str | None:
     return public + tickets.follow_path(here.services, here.facility.no, ticket) if public else None
 
 
-def _message(tx: WriteTx, one: Claim, address: str, words: texts.Words) -> Message:
+def _stop_link(here: Context, one: Claim) -> str | None:
+    """Where the receiver stops further messages: in those that are read where links are."""
+    public = here.services.settings.public_url
+    if not public or one.channel not in WITH_STOP_LINK:
+        return None
+    facility = here.facility
+    return public + stop_path(
+        here.services.keyring, slug=facility.slug, facility=facility.id, recipient=bytes(one.recipient)
+    )
+
+
+def _message(tx: WriteTx, here: Context, one: Claim, address: str, words: texts.Words) -> Message:
     assert tx.facility_id is not None
     ids = {"ticket": one.ticket, "visit": one.visit, "appointment": one.appointment}
     return Message(
@@ -106,6 +131,7 @@ def _message(tx: WriteTx, one: Claim, address: str, words: texts.Words) -> Messa
         seconds_left=max(1, int((one.deadline - tx.now).total_seconds())),
         urgent=one.rank == URGENT,
         link=words.link,
+        unsubscribe=_stop_link(here, one),
         values=words.values,
         ids={name: str(value) for name, value in ids.items() if value},
     )

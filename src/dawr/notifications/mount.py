@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from dawr.notifications import api, api_channels, jobs, store_tables
+from dawr.notifications import api, api_callbacks, api_channels, jobs, store_tables
 from dawr.notifications.channel import use
 from dawr.notifications.channels.registry import configured
 from dawr.notifications.queries_person import messages_of
@@ -16,5 +16,6 @@ TABLES = (store_tables.notice, store_tables.delivery)
 def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api.router)
     app.include_router(api_channels.router)
+    app.include_router(api_callbacks.router)
     use(services, configured(services))
     services.additions[MESSAGES] = messages_of

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
+from dawr.notifications.rules import Moment
 from dawr.platform.db import ReadTx
 
+TAKES_PLACE = frozenset(
+    {
+        Moment.APPOINTMENT_BOOKED,
+        Moment.APPOINTMENT_CHANGED,
+        Moment.APPOINTMENT_REMINDER,
+        Moment.APPOINTMENT_STANDS_AGAIN,
+    }
+)
 _PATIENTS = """
 SELECT vt.ticket, v.visit, v.patient FROM visit_ticket vt
 JOIN visit v ON v.facility_id = vt.facility_id AND v.visit = vt.visit
@@ -19,7 +28,7 @@ SELECT v.visit, v.patient, v.service_day, v.number, v.created_at,
 FROM visit v WHERE v.facility_id = %(facility_id)s AND v.visit = %(visit)s
 """
 _APPOINTMENTS = """
-SELECT appointment, patient, clinic, starts, status, answer_by FROM appointment
+SELECT appointment, patient, clinic, starts, status, answer_by, needs_rebooking, version FROM appointment
 WHERE facility_id = %(facility_id)s AND appointment = ANY(%(appointments)s)
 """
 
@@ -52,7 +61,7 @@ async def visit(tx: ReadTx, visit_id: UUID) -> VisitFound | None:
 
 @dataclass(frozen=True, slots=True)
 class AppointmentFound:
-    """``answer_by``: until when an offer is held."""
+    """``answer_by``: until when an offer is held; ``needs_rebooking``: the doctor is not there at its time."""
 
     appointment: UUID
     patient: UUID
@@ -60,6 +69,14 @@ class AppointmentFound:
     starts: datetime
     status: str
     answer_by: datetime | None
+    needs_rebooking: bool
+    version: int
+
+    def is_so(self, moment: Moment) -> bool:
+        """Whether what is told at this moment is true as things are. Nobody is reminded of what cannot take place."""
+        takes_place = moment not in TAKES_PLACE or not self.needs_rebooking
+        cannot = moment is not Moment.APPOINTMENT_NEEDS_REBOOKING or self.needs_rebooking
+        return self.status in moment.true_of and takes_place and cannot
 
     @property
     def start(self) -> int:

@@ -26,6 +26,11 @@ class NotificationNotFound(NotFound):
     title = N_("There is no such notification")
 
 
+class StopLinkNotFound(NotFound):
+    code = "stop_link_not_found"
+    title = N_("This address stops no messages; perhaps it was not copied whole")
+
+
 class NotResendable(Conflict):
     """``extra["state"]`` is the message's present status."""
 
@@ -49,6 +54,8 @@ class Moment(StrEnum):
     APPOINTMENT_CANCELLED = "appointment_cancelled"
     APPOINTMENT_REMINDER = "appointment_reminder"
     APPOINTMENT_OFFERED = "appointment_offered"
+    APPOINTMENT_NEEDS_REBOOKING = "appointment_needs_rebooking"
+    APPOINTMENT_STANDS_AGAIN = "appointment_stands_again"
     VISIT_CREATED = "visit_created"
 
     @property
@@ -74,6 +81,7 @@ class Status(StrEnum):
     SENDING = "sending"
     SENT = "sent"
     DELIVERED = "delivered"
+    READ = "read"
     FAILED = "failed"
     EXPIRED = "expired"
     SUPPRESSED = "suppressed"
@@ -88,6 +96,8 @@ _TRUE_OF = {
     Moment.APPOINTMENT_REMINDER: frozenset({"booked"}),
     Moment.APPOINTMENT_CANCELLED: frozenset({"cancelled"}),
     Moment.APPOINTMENT_OFFERED: frozenset({"offered"}),
+    Moment.APPOINTMENT_NEEDS_REBOOKING: frozenset({"booked"}),
+    Moment.APPOINTMENT_STANDS_AGAIN: frozenset({"booked"}),
 }
 APPOINTMENT_MOMENTS = {
     "appointment_booked": Moment.APPOINTMENT_BOOKED,
@@ -95,6 +105,8 @@ APPOINTMENT_MOMENTS = {
     "appointment_rescheduled": Moment.APPOINTMENT_CHANGED,
     "appointment_cancelled": Moment.APPOINTMENT_CANCELLED,
     "appointment_offered": Moment.APPOINTMENT_OFFERED,
+    "appointment_needs_rebooking": Moment.APPOINTMENT_NEEDS_REBOOKING,
+    "appointment_stands_again": Moment.APPOINTMENT_STANDS_AGAIN,
     "reminder": Moment.APPOINTMENT_REMINDER,
 }
 """What appointments call what happens to them; anything else is told nobody."""
@@ -109,6 +121,8 @@ WORTH = {
 OTHERWISE_WORTH = timedelta(hours=24)
 LEAST_NOTICE = timedelta(hours=1)
 """A reminder that quiet hours would put off to less than this before the appointment is sent before they begin."""
+BEFORE_QUIET = timedelta(minutes=5)
+"""So long before they begin, so that it is gone when they do."""
 MOST_AHEAD = 50
 MOST_MINUTES = 240
 MOST_RULES = 200
@@ -182,6 +196,8 @@ DEFAULTS = (
     *_to_patient(Moment.APPOINTMENT_CHANGED, _APPOINTMENT_CHANNELS),
     *_to_patient(Moment.APPOINTMENT_CANCELLED, _APPOINTMENT_CHANNELS),
     *_to_patient(Moment.APPOINTMENT_OFFERED, _APPOINTMENT_CHANNELS),
+    *_to_patient(Moment.APPOINTMENT_NEEDS_REBOOKING, _APPOINTMENT_CHANNELS),
+    *_to_patient(Moment.APPOINTMENT_STANDS_AGAIN, _APPOINTMENT_CHANNELS),
     *_to_patient(Moment.APPOINTMENT_REMINDER, _APPOINTMENT_CHANNELS, quiet=True),
     *(Rule(Moment.VISIT_CREATED, one, INBOX) for one in Audience if one is not Audience.PATIENT),
 )
@@ -271,7 +287,7 @@ def out_of_quiet(due: datetime, quiet: Quiet, zone: str, *, worth_until: datetim
     begins, ends = silence
     if ends + LEAST_NOTICE <= worth_until:
         return ends
-    return begins if begins >= now else None
+    return max(begins - BEFORE_QUIET, now) if begins > now else None
 
 
 def _silence(instant: datetime, quiet: Quiet, zone: ZoneInfo) -> tuple[datetime, datetime] | None:

@@ -16,6 +16,7 @@ from dawr.notifications import queries
 from dawr.notifications.events import DELIVERY_RESENT
 from dawr.notifications.queries import DeliveryView
 from dawr.notifications.rules import RESENDABLE, DeliveryNotFound, NotResendable, Status
+from dawr.notifications.rules_receipts import FREELY, OF_THIS_TRY, Receipt
 from dawr.platform import events
 from dawr.platform.db import WriteTx
 
@@ -47,8 +48,8 @@ UPDATE delivery SET status = CASE WHEN worth THEN 'sending' ELSE 'expired' END, 
   tried_at = CASE WHEN worth THEN %(now)s ELSE tried_at END,
   ended_at = CASE WHEN worth THEN NULL ELSE %(now)s END
 FROM picked WHERE facility_id = %(facility_id)s AND delivery = picked.one
-RETURNING delivery, fact, channel, to_sealed, moment, template, language, ticket, patient, visit, appointment, numbers, rank,
-  attempts, status, deadline
+RETURNING delivery, fact, channel, recipient, to_sealed, moment, template, language, ticket, patient, visit, appointment,
+  numbers, rank, attempts, status, deadline
 """
 _LAPSED = """
 WITH picked AS MATERIALIZED (
@@ -66,11 +67,21 @@ WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s AND attempts = %
   AND status IN ('sending', 'pending')
 """
 _GIVE_BACK = """
-UPDATE delivery SET status = 'pending', leased_until = NULL, attempts = attempts - 1
+UPDATE delivery SET status = 'pending', leased_until = NULL, attempts = attempts - 1, due = coalesce(%(due)s, due),
+  reason = coalesce(%(reason)s, reason)
 WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s AND attempts = %(attempts)s AND status = 'sending'
 """
-_ARRIVED = """
-UPDATE delivery SET status = 'delivered' WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s AND status = 'sent'
+_NAMED = """
+SELECT delivery FROM delivery
+WHERE facility_id = %(facility_id)s AND channel = %(channel)s AND provider_id = %(provider_id)s ORDER BY delivery DESC LIMIT 1
+"""
+_RECEIVED = """
+UPDATE delivery SET status = %(status)s, reason = %(reason)s, detail = %(detail)s, leased_until = NULL,
+  ended_at = coalesce(ended_at, %(now)s), provider_id = coalesce(%(provider_id)s, provider_id)
+WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s AND channel = %(channel)s AND attempts > 0 AND (
+  status = ANY(%(freely)s)
+  OR (status = ANY(%(of_this_try)s) AND provider_id IS DISTINCT FROM %(provider_id)s::text)
+  OR (status = 'sent' AND %(status)s = 'failed' AND coalesce(provider_id = %(provider_id)s::text, true)))
 """
 _LOCK = "SELECT FROM delivery WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s FOR UPDATE"
 _AGAIN = """
@@ -117,6 +128,7 @@ class Claim:
     delivery: UUID
     fact: str
     channel: str
+    recipient: bytes
     to_sealed: bytes | None
     moment: str
     template: str
@@ -193,14 +205,32 @@ async def mark(tx: WriteTx, one: Claim, made: Mark) -> bool:
     )
 
 
-async def give_back(tx: WriteTx, one: Claim) -> None:
-    """Nothing was tried."""
-    await tx.execute(_GIVE_BACK, delivery=one.delivery, attempts=one.attempts)
+async def give_back(tx: WriteTx, one: Claim, *, due: datetime | None = None, reason: str | None = None) -> None:
+    """Nothing was tried; it is claimed again, at once or when it is ``due``."""
+    await tx.execute(_GIVE_BACK, delivery=one.delivery, attempts=one.attempts, due=due, reason=reason)
 
 
-async def arrived(tx: WriteTx, delivery_id: UUID) -> bool:
-    """A vendor's word, later, that a message has arrived."""
-    return bool(await tx.execute(_ARRIVED, delivery=delivery_id))
+async def received(tx: WriteTx, channel: str, told: Receipt) -> bool:
+    """What a vendor says later of a message; false where it is known, comes too late, or is of another message or try."""
+    delivery_id = told.delivery
+    if delivery_id is None and told.provider_id:
+        delivery_id = await tx.value(_NAMED, channel=channel, provider_id=told.provider_id)
+    if delivery_id is None:
+        return False
+    return bool(
+        await tx.execute(
+            _RECEIVED,
+            delivery=delivery_id,
+            channel=channel,
+            status=told.status.value,
+            reason=told.reason,
+            detail=told.detail,
+            provider_id=told.provider_id,
+            freely=[one.value for one in FREELY[told.status]],
+            of_this_try=[one.value for one in OF_THIS_TRY[told.status]],
+            now=tx.now,
+        )
+    )
 
 
 async def load_for(tx: WriteTx, actor: Actor, delivery_id: UUID) -> DeliveryView:

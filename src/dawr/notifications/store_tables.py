@@ -138,6 +138,13 @@ delivery = facility_table(
         postgresql_where=text("status = 'pending'"),
     ),
     Index("delivery_leased_idx", "facility_id", "leased_until", postgresql_where=text("status = 'sending'")),
+    Index(
+        "delivery_provider_idx",
+        "facility_id",
+        "channel",
+        "provider_id",
+        postgresql_where=text("provider_id IS NOT NULL"),
+    ),
     Index("delivery_status_idx", "facility_id", "status", "delivery"),
     Index("delivery_ticket_idx", "facility_id", "ticket", postgresql_where=text("ticket IS NOT NULL")),
     Index("delivery_patient_idx", "facility_id", "patient", postgresql_where=text("patient IS NOT NULL")),

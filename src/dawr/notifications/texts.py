@@ -63,6 +63,8 @@ _SUBJECTS = {
     Moment.APPOINTMENT_CANCELLED: N_("Your appointment is cancelled"),
     Moment.APPOINTMENT_REMINDER: N_("Your appointment is coming up"),
     Moment.APPOINTMENT_OFFERED: N_("An earlier appointment is free"),
+    Moment.APPOINTMENT_NEEDS_REBOOKING: N_("Please book another appointment"),
+    Moment.APPOINTMENT_STANDS_AGAIN: N_("Your appointment takes place after all"),
     Moment.VISIT_CREATED: N_("New visit"),
 }
 _AT_DESK = N_("{code}: it is your turn. {clinic}, desk {desk}")
@@ -74,10 +76,15 @@ _APPOINTMENTS = {
     Moment.APPOINTMENT_CHANGED: N_("{facility}: your appointment is now on {date} at {time}"),
     Moment.APPOINTMENT_CANCELLED: N_("{facility}: your appointment on {date} at {time} is cancelled"),
     Moment.APPOINTMENT_REMINDER: N_("{facility}: please remember your appointment on {date} at {time}"),
+    Moment.APPOINTMENT_NEEDS_REBOOKING: N_(
+        "{facility}: your appointment on {date} at {time} cannot take place. Please book another"
+    ),
+    Moment.APPOINTMENT_STANDS_AGAIN: N_("{facility}: your appointment on {date} at {time} takes place after all"),
     Moment.APPOINTMENT_OFFERED: N_("{facility}: an earlier appointment is free, on {date} at {time}"),
 }
 _VISIT = N_("New visit {number}")
 _VISIT_AT = N_("New visit {number}: {clinic}")
+_NO_MORE = N_("No more such messages:")
 _LINKED = frozenset({Moment.NEXT, Moment.NEAR})
 
 
@@ -87,6 +94,11 @@ def render(material: Material) -> Words:
     text, values = _TEXTS[material.moment](material)
     link = material.link if material.moment in _LINKED else None
     return Words(gettext(_SUBJECTS[material.moment]), text, link, values)
+
+
+def no_more(language: str) -> str:
+    """What stands before the address that stops messages."""
+    return translator(language).gettext(_NO_MORE)
 
 
 def _filled(material: Material, text: str, **values: str) -> tuple[str, tuple[str, ...]]:
@@ -151,6 +163,7 @@ STATUSES = {
     Status.SENDING: N_("Being sent"),
     Status.SENT: N_("Sent"),
     Status.DELIVERED: N_("Arrived"),
+    Status.READ: N_("Read"),
     Status.FAILED: N_("Could not be sent"),
     Status.EXPIRED: N_("Not sent in time"),
     Status.SUPPRESSED: N_("Not sent on purpose"),

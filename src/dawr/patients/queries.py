@@ -97,9 +97,18 @@ async def family(tx: ReadTx, patient_id: UUID) -> list[UUID]:
 
 async def contact(tx: ReadTx, services: Services, patient_id: UUID) -> Contact | None:
     """How the patient can be told something; ``None`` for an unknown or erased one."""
-    rows = await tx.rows(_CARDS, patients=[patient_id])
-    found = card_of(tx, services.keyring, rows[0]) if rows else None
-    if found is None or found.identity is None:
+    return (await contacts(tx, services, [patient_id])).get(patient_id)
+
+
+async def contacts(tx: ReadTx, services: Services, patient_ids: Collection[UUID]) -> dict[UUID, Contact]:
+    """How each of these patients can be told something, by the ids that were asked for; without the unknown and the erased."""
+    rows = await tx.rows(_CARDS, patients=list(set(patient_ids)))
+    found = {row["asked"]: _contact(card_of(tx, services.keyring, row)) for row in rows}
+    return {asked: one for asked, one in found.items() if one}
+
+
+def _contact(found: PatientCard) -> Contact | None:
+    if found.identity is None:
         return None
     wishes = found.identity.preferences
     return Contact(

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, Identity, Index, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import UserDefinedType
@@ -48,6 +49,13 @@ log_epoch = global_table(
     "log_epoch",
     Column("epoch", Uuid, primary_key=True, server_default=text("gen_random_uuid()")),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("cluster", BigInteger, nullable=False, server_default=text("(pg_control_system()).system_identifier")),
+    Column(
+        "begins_after",
+        BigInteger,
+        nullable=False,
+        server_default=text("coalesce(pg_sequence_last_value(pg_get_serial_sequence('event', 'id')::regclass), 0)"),
+    ),
     reason="one row an installation: which life of the log this is; a restore starts the next",
     grants="SELECT",
 )
@@ -71,20 +79,34 @@ WHERE facility_id = %(facility_id)s AND entity = %(entity)s ORDER BY id DESC LIM
 """
 # Whoever follows the whole log stops before the oldest transaction that still runs: what that writes comes later.
 START = "pg_snapshot_xmin(pg_current_snapshot())::text"
+EPOCH = "(SELECT epoch FROM log_epoch ORDER BY started_at DESC LIMIT 1)"
+_EPOCHS = "SELECT epoch, begins_after FROM log_epoch ORDER BY started_at"
+_BEGIN_EPOCH = f"""
+INSERT INTO log_epoch (started_at) SELECT clock_timestamp() WHERE NOT EXISTS (
+  SELECT FROM log_epoch WHERE epoch = {EPOCH} AND cluster = (SELECT system_identifier FROM pg_control_system()))
+"""  # noqa: S608
 _TAIL = """
 SELECT xact::text AS xact, id, stream, version, entity, type, data, actor, at FROM event
-WHERE facility_id = %(facility_id)s AND (xact, id) > (%(xact)s::xid8, %(id)s)
+WHERE facility_id = %(facility_id)s AND (xact, id) > (%(xact)s::xid8, %(id)s) AND id > %(begins_after)s
   AND xact < pg_snapshot_xmin(pg_current_snapshot())
+ORDER BY xact, id LIMIT %(limit)s
+"""
+_TAIL_OF_BEFORE = """
+SELECT xact::text AS xact, id, stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND (xact, id) > (%(xact)s::xid8, %(id)s) AND id > %(begins_after)s
+  AND id <= %(ends_with)s
 ORDER BY xact, id LIMIT %(limit)s
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far somebody has read a facility's log: up to this row of this transaction (``START``, 0: from now on)."""
+    """How far somebody has read a facility's log: up to this row of this transaction (``START``, 0: from now on) in this life of
+    the log."""
 
     xact: str
     id: int
+    epoch: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +152,17 @@ async def last(tx: ReadTx, entity: UUID | str) -> Recorded | None:
 
 async def epoch(tx: ReadTx) -> UUID:
     """The life of the log that its cursors belong to."""
-    found: UUID = await tx.value("SELECT epoch FROM log_epoch ORDER BY started_at DESC LIMIT 1")
+    found: UUID = await tx.value(f"SELECT {EPOCH}")
     return found
+
+
+def begin_epoch(connection: psycopg.Connection[Any]) -> None:
+    """Begins the next life of a log that a restore has brought into another cluster, before anybody writes to it there.
+
+    Each cluster counts its transactions by itself: those of the old one say nothing about those to come. They stay in order
+    among themselves, and all come before.
+    """
+    connection.execute(_BEGIN_EPOCH)
 
 
 async def tail(tx: ReadTx, after: Place, *, limit: int = 100) -> list[tuple[Place, Recorded]]:
@@ -139,5 +170,25 @@ async def tail(tx: ReadTx, after: Place, *, limit: int = 100) -> list[tuple[Plac
 
     One long transaction anywhere in the cluster holds it back: for readers that may lag.
     """
-    rows = await tx.rows(_TAIL, xact=after.xact, id=after.id, limit=limit)
-    return [(Place(row.pop("xact"), row.pop("id")), Recorded(**row)) for row in rows]
+    for place, begins_after, ends_with in await _lives(tx, after):
+        statement = _TAIL if ends_with is None else _TAIL_OF_BEFORE
+        given = {"xact": place.xact, "id": place.id, "begins_after": begins_after, "ends_with": ends_with}
+        rows = await tx.rows(statement, **given, limit=limit)
+        if rows:
+            return [(Place(row.pop("xact"), row.pop("id"), place.epoch), Recorded(**row)) for row in rows]
+    return []
+
+
+async def latest(tx: ReadTx, place: Place) -> Place:
+    """The same place, in the present life of the log, for whoever has read what came before: nothing follows it there."""
+    return (await _lives(tx, place))[-1][0]
+
+
+async def _lives(tx: ReadTx, place: Place) -> list[tuple[Place, int, int | None]]:
+    """Where to read on in this life of the log and in those after it, with the ids between which each lies."""
+    rows = await tx.rows(_EPOCHS)
+    known = [row["epoch"] for row in rows]
+    at = known.index(place.epoch) if place.epoch in known else len(known) - 1
+    ends: list[int | None] = [*(row["begins_after"] for row in rows[at + 1 :]), None]
+    places = [place, *(Place("0", 0, row["epoch"]) for row in rows[at + 1 :])]
+    return list(zip(places, [row["begins_after"] for row in rows[at:]], ends, strict=True))

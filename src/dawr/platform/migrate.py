@@ -25,6 +25,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from dawr.platform import schema
+from dawr.platform.events import begin_epoch
 from dawr.platform.logging import get_logger
 from dawr.platform.schema import APP_ROLE
 
@@ -64,6 +65,7 @@ def migrate(url: str) -> list[str]:
             log.info("migrated", revisions=applied)
         if with_role:
             _grant_anew(connection)
+        begin_epoch(connection)
     return applied
 
 

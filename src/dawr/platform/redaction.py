@@ -1,8 +1,8 @@
 """What may be written down about people: nothing. Values on their way to a log pass through here.
 
 Three nets, each for what slips through the one before: fields whose *key* says that they describe a person or open a
-door; *patterns* inside texts (phone numbers, e-mail addresses, credentials, ``/t/<secret>``, ``name='…'``); and *types*:
-an object that is not plain data is named, never printed, and of an exception only what cannot hold a caller's words. A
+door; *patterns* inside texts (phone numbers, e-mail addresses, credentials, ``/t/<secret>``, ``name='…'``); and *types*: an
+object that is not plain data is named, never printed, and of an exception only what cannot hold a caller's words. A
 name inside a sentence is caught by none of them: what is logged is a constant, with ids as fields.
 """
 
@@ -49,7 +49,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), replacement)
     for pattern, replacement in (
         (r"(?<=://)[^/\s@]+(?=@)", REDACTED),
-        (r"(?<=/[at]/)[^\s/?#\"']+", REDACTED),
+        (r"(?<=/[atu]/)[^\s/?#\"']+", REDACTED),
         (r"\?[^\s\"'?=]*=[^\s\"']*", f"?{REDACTED}"),
         (r"(?<![a-z])(bearer|basic)\s+[\w.~+/=-]{6,}", rf"\1 {REDACTED}"),
         (r"\beyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?", REDACTED),
@@ -65,7 +65,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 # Most texts have nothing of what the patterns begin with, and are not searched for each.
-_SUSPICIOUS = re.compile(r"[@=?:]|/[at]/|bearer|basic|eyJ|contains", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"[@=?:]|/[atu]/|bearer|basic|eyJ|contains", re.IGNORECASE)
 # Digits are looked for outside of what is known to be an id or a time.
 _DIGITS = re.compile(
     r"(?P<kept>\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|\b[0-9a-f]{32}\b"

@@ -8,6 +8,7 @@ where it was. Rows that somebody else holds at the moment are passed over and do
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
@@ -15,7 +16,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from dawr.platform.crypto import CannotOpenError, Keyring
-from dawr.platform.keyguard import KNOWN, OtherKeys, code_of, fits
+from dawr.platform.keyguard import HOLDERS_SEALING_WITH, HOLDERS_WITHOUT, KNOWN, OtherKeys, code_of, fits
 
 BATCH = 500
 _HASH_BYTES = 32
@@ -31,13 +32,6 @@ ORDER BY {keys} LIMIT %(limit)s FOR NO KEY UPDATE {skip}
 """
 _SAVE = "UPDATE {table} SET {column} = %s WHERE {scope} AND ({keys}) = ({marks})"
 _FACILITIES = "SELECT facility_id FROM directory.facility ORDER BY no"
-# A server's connections tell when it started, closely enough: one that is older than the key does not know it.
-_OLDER = """
-SELECT (%(served)s AND pg_postmaster_start_time() < %(since)s) OR EXISTS (
-    SELECT FROM pg_stat_activity
-    WHERE application_name = 'dawr' AND datname = current_database() AND backend_start < %(since)s
-)
-"""
 _FORGET_REPLAYS = """
 UPDATE idempotency_claim SET key_id = %(primary)s, fingerprint = %(nothing)s
 WHERE facility_id = current_setting('dawr.facility')::uuid AND key_id = %(key)s
@@ -102,11 +96,17 @@ class Resealing:
         if known and not fits(self._keyring, known):
             raise OtherKeys
 
-    def servers_before(self, key_id: int, *, served: bool) -> bool:
-        """Whether a server began before this key was made: it cannot open what the key seals. ``served``: the database runs as
-        long as its server does."""
-        row = self._connection.execute(_OLDER, {"since": self._keyring.created(key_id), "served": served}).fetchone()
-        return bool(row and row[0])
+    def holders_without(self, key_id: int) -> int:
+        """How many running processes do not know this key: they cannot open what it seals."""
+        return self._counted(HOLDERS_WITHOUT, key_id)
+
+    def holders_sealing_with(self, key_id: int) -> int:
+        """How many running processes seal with this key."""
+        return self._counted(HOLDERS_SEALING_WITH, key_id)
+
+    def _counted(self, question: LiteralString, key_id: int) -> int:
+        row = self._connection.execute(question, {"key": key_id}).fetchone()
+        return int(str(row[0])) if row else 0
 
     def run(self, told: Told) -> Outcome:
         """Seals anew what another key than the primary one sealed."""

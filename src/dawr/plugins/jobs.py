@@ -17,6 +17,7 @@ from dawr.plugins.process import CannotStart, PluginError, PluginProcess
 from dawr.plugins.rules import follower
 
 POLL_SECONDS = 2.0
+GATHER_SECONDS = 0.25
 START_AGAIN_SECONDS = 60.0
 TRIES = 5
 log = get_logger(__name__)
@@ -49,8 +50,7 @@ class PluginWorker:
         while not self._waker.stopping:
             pause = POLL_SECONDS
             try:
-                every = await facilities.every_facility(self._services)
-                if any([await self.turn(process, one) for one in every]):
+                if any([await self.turn(process, one) for one in await self._with_news(process)]):
                     continue
             except Unavailable:
                 pass
@@ -58,13 +58,20 @@ class PluginWorker:
                 log.error("plugin_cannot_start", plugin=process.name, reason=str(error))
                 pause = START_AGAIN_SECONDS
             await self._waker.news(pause)
+            # What comes together is looked for together.
+            await asyncio.sleep(GATHER_SECONDS)
+
+    async def _with_news(self, process: PluginProcess) -> list[UUID]:
+        name = follower(process.name)
+        return [facility for facility, found in await followers.due(self._services.db, name) if found == name]
 
     async def turn(self, process: PluginProcess, facility_id: UUID) -> bool:
         """Tells the plugin what is new in one facility; whether there was anything. Raises ``CannotStart``."""
         facility = await facilities.locate(self._services, id=facility_id)
         assert facility is not None
         tell = partial(_tell, process, facility.slug)
-        return await followers.turn(self._services.db, facility_id, follower(process.name), tell)
+        name, db = follower(process.name), self._services.db
+        return await followers.turn(db, facility_id, name, tell, stopping=lambda: self._waker.stopping)
 
 
 async def _tell(process: PluginProcess, facility: str, recorded: Recorded) -> None:

@@ -4,14 +4,14 @@ from dataclasses import asdict, replace
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from pydantic import Field, StrictBool, StringConstraints
 from starlette.responses import Response
 
 from dawr.facilities.queries import Context
 from dawr.platform import followers
 from dawr.platform.db import ReadTx, WriteTx
-from dawr.platform.followers import State
+from dawr.platform.followers import Failure, State
 from dawr.platform.http.bodies import Body
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer, once, outcome
@@ -19,7 +19,7 @@ from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.webhooks import queries, store
-from dawr.webhooks.rules import Webhook, follower, fresh_secret
+from dawr.webhooks.rules import FailureNotFound, Webhook, follower, fresh_secret
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"])
 CHANGES = documented(401, 403, 409)
@@ -105,7 +105,36 @@ async def webhook_failures(webhook: UUID, here: Here) -> Response:
     async with here.read() as tx:
         await queries.webhook(tx, here.services.keyring, webhook)
         found = await followers.failures(tx, follower(webhook))
-    return answer({"items": [{**asdict(one), "at": one.at.isoformat()} for one in found], "next": None})
+    return answer({"items": _failures(found), "next": None})
+
+
+@router.post("/{webhook}/failures/resend", responses=CHANGES)
+async def resend_failures(webhook: UUID, here: Here) -> Response:
+    """Sends everything again that was refused and skipped, oldest first."""
+    return await _resend(here, webhook, None)
+
+
+@router.post("/{webhook}/failures/{failure}/resend", responses=CHANGES)
+async def resend_failure(webhook: UUID, failure: Annotated[int, Path(ge=1, lt=2**63)], here: Here) -> Response:
+    """Sends one message again that was refused and skipped: under its id, out of its order."""
+    return await _resend(here, webhook, failure)
+
+
+async def _resend(here: Context, webhook: UUID, failure: int | None) -> Response:
+    async def work(tx: WriteTx) -> Outcome:
+        found = await store.load_for(tx, here, webhook)
+        if not await followers.ask_again(tx, follower(found.id), failure) and failure:
+            raise FailureNotFound
+        return outcome(webhook)
+
+    async def show(tx: WriteTx, _: Outcome) -> dict[str, Any]:
+        return {"items": _failures(await followers.failures(tx, follower(webhook))), "next": None}
+
+    return await once(here, work, show)
+
+
+def _failures(found: list[Failure]) -> list[dict[str, Any]]:
+    return [{**asdict(one), "at": one.at.isoformat()} for one in found]
 
 
 async def _one(tx: ReadTx, here: Context, webhook: UUID) -> dict[str, Any]:

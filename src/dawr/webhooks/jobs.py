@@ -1,7 +1,7 @@
 """Tells webhooks what happens, each at its own pace, in order."""
 
 import asyncio
-import time
+import contextlib
 from collections import defaultdict
 from datetime import timedelta
 from functools import partial
@@ -18,11 +18,12 @@ from dawr.platform.jobs import periodic
 from dawr.platform.logging import get_logger
 from dawr.platform.outgoing import Answer, ForbiddenAddress, NotSent, OutcomeUnknown, Outgoing
 from dawr.platform.services import Services
+from dawr.platform.signatures import signed
 from dawr.webhooks import queries
-from dawr.webhooks.rules import TRIES, Webhook, follower, message_id, signed
+from dawr.webhooks.rules import PREFIX, TRIES, Webhook, follower, message_id
 
 POLL_SECONDS = 2.0
-LOOK_SECONDS = 15.0
+STOP_SECONDS = 1.0
 FAILURES_KEPT = timedelta(days=30)
 GATHER_SECONDS = 0.25
 AT_ONCE = 4
@@ -41,10 +42,9 @@ class WebhookWorker:
         self._outgoing = Outgoing(private=services.settings.outgoing_networks)
         self._running: dict[UUID, asyncio.Task[None]] = {}
         self._gates: defaultdict[UUID, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
-        self._with_any: list[UUID] = []
-        self._looked_at = float("-inf")
 
     async def run(self) -> None:
+        """Until ``stop``; what is being told then gets a moment to be answered, and the place reached is kept."""
         try:
             with self._waker:
                 while not self._waker.stopping:
@@ -53,28 +53,34 @@ class WebhookWorker:
                     # What comes together is looked for together.
                     await asyncio.sleep(GATHER_SECONDS)
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await self._wind_down()
             await self._outgoing.close()
 
     def stop(self) -> None:
         self._waker.stop()
 
+    async def _wind_down(self) -> None:
+        left = set(self._running.values())
+        if left:
+            _, left = await asyncio.wait(left, timeout=STOP_SECONDS)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
     async def _begin(self) -> None:
         """Lets every webhook that is not being told anything go on: none waits for another."""
-        try:
-            await self._look()
-            for facility_id in self._with_any:
+        with contextlib.suppress(Unavailable):
+            waiting = defaultdict(set)
+            for facility_id, name in await followers.due(self._services.db, PREFIX):
+                waiting[facility_id].add(name)
+            for facility_id, names in waiting.items():
                 for one in await self._webhooks(facility_id):
-                    if one.id not in self._running:
+                    if follower(one.id) in names and one.id not in self._running:
                         self._running[one.id] = asyncio.create_task(self._follow(facility_id, one))
-        except Unavailable:
-            return
 
     async def _follow(self, facility_id: UUID, webhook: Webhook) -> None:
         try:
-            while await self._turn_of(facility_id, webhook) and not self._waker.stopping:
+            while not self._waker.stopping and await self._turn_of(facility_id, webhook):
                 pass
         except Unavailable:
             pass
@@ -87,17 +93,6 @@ class WebhookWorker:
         async with self._services.db.read(facility_id) as tx:
             return await queries.webhooks(tx, self._services.keyring)
 
-    async def _look(self) -> None:
-        """Which facilities have webhooks at all: most have none, and each is asked but now and then."""
-        if time.monotonic() - self._looked_at < LOOK_SECONDS:
-            return
-        found = []
-        for one in await facilities.every_facility(self._services):
-            async with self._services.db.read(one) as tx:
-                if await queries.has_any(tx):
-                    found.append(one)
-        self._with_any, self._looked_at = found, time.monotonic()
-
     async def turn(self, facility_id: UUID) -> bool:
         """Tells each webhook of one facility what is new; whether there was anything."""
         return any([await self._turn_of(facility_id, one) for one in await self._webhooks(facility_id)])
@@ -107,7 +102,8 @@ class WebhookWorker:
         assert facility is not None
         tell = partial(self._tell, facility_id, facility.slug, webhook)
         async with self._gates[facility_id]:
-            return await followers.turn(self._services.db, facility_id, follower(webhook.id), tell)
+            name, db = follower(webhook.id), self._services.db
+            return await followers.turn(db, facility_id, name, tell, stopping=lambda: self._waker.stopping)
 
     async def _tell(self, facility_id: UUID, slug: str, webhook: Webhook, recorded: Recorded) -> None:
         if not webhook.wants(recorded.type):

@@ -14,7 +14,6 @@ SELECT webhook, url_sealed, secret_sealed, types, created_at,
 FROM webhook WHERE facility_id = %(facility_id)s AND (%(one)s::uuid IS NULL OR webhook = %(one)s) ORDER BY webhook
 """
 log = get_logger(__name__)
-_ANY = "SELECT EXISTS (SELECT FROM webhook WHERE facility_id = %(facility_id)s)"
 
 
 async def webhooks(tx: ReadTx, keyring: Keyring) -> list[Webhook]:
@@ -33,11 +32,6 @@ async def webhook(tx: ReadTx, keyring: Keyring, webhook_id: UUID) -> Webhook:
     if row is None:
         raise WebhookNotFound
     return _opened(tx, keyring, row)
-
-
-async def has_any(tx: ReadTx) -> bool:
-    found: bool = await tx.value(_ANY)
-    return found
 
 
 def sealed(tx: ReadTx, keyring: Keyring, one: Webhook) -> dict[str, bytes]:

@@ -2,17 +2,15 @@
 
 import base64
 import hashlib
-import hmac
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from dawr.platform.errors import N_, Conflict, NotFound
 
-SECRET_PREFIX = "whsec_"  # noqa: S105 - how such a secret begins
 SECRET_BYTES = 32
+PREFIX = "webhook:"
 MOST = 20
 OVERLAP = timedelta(hours=24)
 TRIES = 5
@@ -22,6 +20,11 @@ TRIES = 5
 class WebhookNotFound(NotFound):
     code = "webhook_not_found"
     title = N_("There is no such webhook here")
+
+
+class FailureNotFound(NotFound):
+    code = "failure_not_found"
+    title = N_("There is no such skipped message")
 
 
 class TooManyWebhooks(Conflict):
@@ -45,23 +48,14 @@ class Webhook:
 
 
 def fresh_secret() -> str:
-    return SECRET_PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+    return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
 def follower(webhook: UUID) -> str:
     """The name under which a webhook follows the log."""
-    return f"webhook:{webhook}"
+    return f"{PREFIX}{webhook}"
 
 
 def message_id(webhook: UUID, happening: str) -> str:
     """The same on every try, so that the other side can drop what it has."""
     return "msg_" + hashlib.sha256(f"{webhook}/{happening}".encode()).hexdigest()[:32]
-
-
-def signed(keys: Sequence[str], *, id: str, at: datetime, body: bytes) -> dict[str, str]:
-    """The headers of a message. Each secret gives a signature: the HMAC-SHA256 of ``id.seconds.body``."""
-    seconds = str(int(at.timestamp()))
-    content = f"{id}.{seconds}.".encode() + body
-    made = [hmac.digest(base64.b64decode(one.removeprefix(SECRET_PREFIX)), content, "sha256") for one in keys]
-    signatures = " ".join(f"v1,{base64.b64encode(one).decode()}" for one in made)
-    return {"webhook-id": id, "webhook-timestamp": seconds, "webhook-signature": signatures}

@@ -10,6 +10,7 @@ import aiosmtplib
 
 from dawr.notifications.channels.shelf import NO_ANSWER, NOT_CONFIGURED, Shelf, away, plain
 from dawr.notifications.rules_channels import Message, Outcome, Pace, Reached, Reason, Result
+from dawr.notifications.texts import no_more
 from dawr.platform.db import ReadTx
 from dawr.platform.outgoing import NotSent, reach
 from dawr.platform.services import Services
@@ -94,6 +95,12 @@ def _refused(code: int, reason: Reason) -> Result:
     return Result(Outcome.REFUSED, reason=reason, detail=str(code))
 
 
+def _with_way_out(message: Message) -> str:
+    if not message.unsubscribe:
+        return message.text
+    return f"{message.text}\n\n{no_more(message.language)} {message.unsubscribe}"
+
+
 def written(message: Message, settings: Mapping[str, Any], *, date: str) -> EmailMessage:
     """The mail: its Message-ID is the message's key, so that a mailbox shows one that came twice once."""
     mail = EmailMessage()
@@ -106,6 +113,6 @@ def written(message: Message, settings: Mapping[str, Any], *, date: str) -> Emai
     if message.unsubscribe:
         mail["List-Unsubscribe"] = f"<{message.unsubscribe}>"
         mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    mail.set_content(message.text, charset="utf-8")
+    mail.set_content(_with_way_out(message), charset="utf-8")
     mail["Content-Language"] = message.language
     return mail

@@ -19,6 +19,14 @@ TOO_FAST = frozenset({4, 80007, 130429, 131048, 131056})
 SIGNED_OUT = frozenset({0, 3, 10, 190, 200, 131005})
 UNPAID = frozenset({131042})
 FAILING = frozenset({1, 2, 131000, 131016, 133004})
+MEANINGS = (
+    (NOT_THERE, Outcome.REFUSED, Reason.BAD_ADDRESS),
+    (TOO_FAST, Outcome.RETRY, Reason.VENDOR_BUSY),
+    (SIGNED_OUT, Outcome.RETRY, Reason.WRONG_CREDENTIALS),
+    (UNPAID, Outcome.RETRY, Reason.NO_CREDIT),
+    (FAILING, Outcome.UNKNOWN, Reason.NO_ANSWER),
+)
+REASONS = {code: reason for codes, _, reason in MEANINGS for code in codes}
 
 
 class WhatsApp:
@@ -81,14 +89,7 @@ def _said(answer: Answer) -> Result:
         return Result(Outcome.SENT, provider_id=plain(str(messages[0].get("id") or "")))
     error = content.get("error")
     code = error.get("code") if isinstance(error, dict) else None
-    meanings = (
-        (NOT_THERE, Outcome.REFUSED, Reason.BAD_ADDRESS),
-        (TOO_FAST, Outcome.RETRY, Reason.VENDOR_BUSY),
-        (SIGNED_OUT, Outcome.RETRY, Reason.WRONG_CREDENTIALS),
-        (UNPAID, Outcome.RETRY, Reason.NO_CREDIT),
-        (FAILING, Outcome.UNKNOWN, Reason.NO_ANSWER),
-    )
-    for codes, outcome, reason in meanings:
+    for codes, outcome, reason in MEANINGS:
         if code in codes:
             return Result(outcome, reason=reason, retry_after=answer.retry_after, detail=str(code))
     return told(answer)

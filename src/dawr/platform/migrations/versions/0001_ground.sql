@@ -90,8 +90,8 @@ CREATE TABLE delivery (
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT delivery_pkey PRIMARY KEY (facility_id, delivery), 
 	CONSTRAINT delivery_facility_id_fact_channel_recipient_key UNIQUE (facility_id, fact, channel, recipient), 
-	CONSTRAINT delivery_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created')), 
-	CONSTRAINT delivery_status_check CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'failed', 'expired', 'suppressed')), 
+	CONSTRAINT delivery_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created')), 
+	CONSTRAINT delivery_status_check CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read', 'failed', 'expired', 'suppressed')), 
 	CONSTRAINT delivery_leased_check CHECK ((status = 'sending') = (leased_until IS NOT NULL)), 
 	CONSTRAINT delivery_ended_check CHECK ((status IN ('pending', 'sending')) = (ended_at IS NULL))
 );
@@ -101,6 +101,8 @@ CREATE INDEX delivery_due_idx ON delivery (facility_id, channel, rank, due, deli
 CREATE INDEX delivery_leased_idx ON delivery (facility_id, leased_until) WHERE status = 'sending';
 
 CREATE INDEX delivery_patient_idx ON delivery (facility_id, patient) WHERE patient IS NOT NULL;
+
+CREATE INDEX delivery_provider_idx ON delivery (facility_id, channel, provider_id) WHERE provider_id IS NOT NULL;
 
 CREATE INDEX delivery_status_idx ON delivery (facility_id, status, delivery);
 
@@ -202,6 +204,7 @@ CREATE TABLE follower (
 	enabled BOOLEAN DEFAULT true NOT NULL, 
 	xact TEXT NOT NULL, 
 	id BIGINT NOT NULL, 
+	epoch UUID NOT NULL, 
 	attempts INTEGER DEFAULT 0 NOT NULL, 
 	due TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
 	CONSTRAINT follower_pkey PRIMARY KEY (facility_id, follower)
@@ -223,6 +226,7 @@ CREATE TABLE follower_failure (
 	type TEXT NOT NULL, 
 	error TEXT NOT NULL, 
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	again BOOLEAN DEFAULT false NOT NULL, 
 	CONSTRAINT follower_failure_pkey PRIMARY KEY (facility_id, follower, no)
 );
 
@@ -232,7 +236,7 @@ ALTER TABLE follower_failure FORCE ROW LEVEL SECURITY;
 
 CREATE POLICY facility ON follower_failure USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
-GRANT SELECT, INSERT, DELETE ON follower_failure TO dawr_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON follower_failure TO dawr_app;
 
 CREATE TABLE idempotency_claim (
 	facility_id UUID NOT NULL, 
@@ -275,13 +279,42 @@ CREATE TABLE job_tick (
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON job_tick TO dawr_app;
 
+CREATE TABLE key_holder (
+	process UUID NOT NULL, 
+	key_ids INTEGER[] NOT NULL, 
+	primary_id INTEGER NOT NULL, 
+	seen_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL, 
+	CONSTRAINT key_holder_pkey PRIMARY KEY (process)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON key_holder TO dawr_app;
+
 CREATE TABLE log_epoch (
 	epoch UUID DEFAULT gen_random_uuid() NOT NULL, 
 	started_at TIMESTAMP WITH TIME ZONE DEFAULT now() NOT NULL, 
+	cluster BIGINT DEFAULT (pg_control_system()).system_identifier NOT NULL, 
+	begins_after BIGINT DEFAULT coalesce(pg_sequence_last_value(pg_get_serial_sequence('event', 'id')::regclass), 0) NOT NULL, 
 	CONSTRAINT log_epoch_pkey PRIMARY KEY (epoch)
 );
 
 GRANT SELECT ON log_epoch TO dawr_app;
+
+CREATE TABLE message_stop (
+	facility_id UUID NOT NULL, 
+	recipient BYTEA NOT NULL, 
+	stopped BOOLEAN NOT NULL, 
+	said_by TEXT NOT NULL, 
+	said_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	CONSTRAINT message_stop_pkey PRIMARY KEY (facility_id, recipient)
+);
+
+ALTER TABLE message_stop ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE message_stop FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON message_stop USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON message_stop TO dawr_app;
 
 CREATE TABLE notice (
 	facility_id UUID NOT NULL, 
@@ -297,7 +330,7 @@ CREATE TABLE notice (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT notice_pkey PRIMARY KEY (facility_id, notice), 
 	CONSTRAINT notice_facility_id_fact_key UNIQUE (facility_id, fact), 
-	CONSTRAINT notice_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created'))
+	CONSTRAINT notice_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created'))
 );
 
 ALTER TABLE notice ENABLE ROW LEVEL SECURITY;
@@ -567,7 +600,7 @@ CREATE TABLE notification_rule (
 	place SMALLINT NOT NULL, 
 	CONSTRAINT notification_rule_pkey PRIMARY KEY (facility_id, moment, audience, channel), 
 	CONSTRAINT notification_rule_facility_id_fkey FOREIGN KEY(facility_id) REFERENCES notification_settings (facility_id), 
-	CONSTRAINT notification_rule_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'visit_created')), 
+	CONSTRAINT notification_rule_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created')), 
 	CONSTRAINT notification_rule_audience_check CHECK (audience IN ('patient', 'doctor', 'reception', 'administrator'))
 );
 
@@ -1439,3 +1472,35 @@ $$;
 REVOKE ALL ON FUNCTION directory.facilities() FROM PUBLIC;
 
 GRANT EXECUTE ON FUNCTION directory.facilities() TO dawr_app;
+
+CREATE OR REPLACE FUNCTION directory.followers_due(wanted text) RETURNS TABLE (facility uuid, name text)
+LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+DECLARE
+  present record;
+BEGIN
+  SELECT epoch, begins_after INTO present FROM log_epoch ORDER BY started_at DESC LIMIT 1;
+  FOR facility IN SELECT f.facility_id FROM directory.facilities() f LOOP
+    PERFORM set_config('dawr.facility', facility::text, true);
+    FOR name IN
+      SELECT f.follower FROM follower f
+      WHERE f.facility_id = facility AND starts_with(f.follower, wanted) AND f.enabled AND f.due <= clock_timestamp() AND (
+        f.epoch <> present.epoch
+        OR EXISTS (SELECT FROM event e WHERE e.facility_id = facility AND (e.xact, e.id) > (f.xact::xid8, f.id)
+                   AND e.id > present.begins_after AND e.xact < pg_snapshot_xmin(pg_current_snapshot()))
+        OR EXISTS (SELECT FROM follower_failure x
+                   WHERE x.facility_id = facility AND x.follower = f.follower AND x.again))
+    LOOP
+      RETURN NEXT;
+    END LOOP;
+    IF right(wanted, 1) <> ':'
+       AND NOT EXISTS (SELECT FROM follower f WHERE f.facility_id = facility AND f.follower = wanted) THEN
+      name := wanted;
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+  PERFORM set_config('dawr.facility', '', true);
+END $$;
+
+REVOKE ALL ON FUNCTION directory.followers_due(text) FROM PUBLIC;
+
+GRANT EXECUTE ON FUNCTION directory.followers_due(text) TO dawr_app;
