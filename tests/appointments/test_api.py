@@ -282,7 +282,7 @@ async def test_secrets_cannot_be_tried_without_end(practice: Practice) -> None:
     services = practice.house.services
     limits = RateLimiter(services.db.pool, services.keyring, metrics=services.metrics, enabled=True)
     here = practice.house.here(services=replace(services, limits=limits), address=f"192.0.2.{uuid4()}")
-    for _ in range(BY_ADDRESS.burst):
-        await viewer(here, uuid4(), "a guess")
-    with pytest.raises(TooManyRequests):
-        await viewer(here, uuid4(), "a guess")
+    # More than the burst: on a slow machine some come back meanwhile.
+    guesses = [viewer(here, uuid4(), "a guess") for _ in range(2 * BY_ADDRESS.burst)]
+    outcomes = [type(one) for one in await asyncio.gather(*guesses, return_exceptions=True)]
+    assert TooManyRequests in outcomes

@@ -5,17 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dawr.appointments.commands import accept, cancel, decline
-from dawr.appointments.rules import (
-    MOST_LAPSES,
-    AlreadyWaiting,
-    Appointment,
-    OfferOver,
-    SlotTaken,
-    Status,
-    Waiting,
-    WaitingStatus,
-)
+from dawr.appointments.rules import Appointment, OfferOver, SlotTaken, Status
 from dawr.appointments.rules_schedule import InvalidSchedule
+from dawr.appointments.rules_waiting import MOST_LAPSES, AlreadyWaiting, Waiting, WaitingStatus
 from tests.appointments.conftest import Practice, at, daily, minutes
 
 

@@ -11,6 +11,7 @@ from dawr.accounts.rules import Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
+from dawr.platform.clock import iso
 from dawr.platform.cursors import Cursor
 from dawr.platform.db import ReadTx
 from dawr.platform.events import Recorded, epoch, last
@@ -228,15 +229,11 @@ class TicketView:
             "priority": one.priority.value,
             "order": {"placed": one.placed.value, "carried": one.service_day != self.today},
             "entered_at": one.entered_at.isoformat(),
-            "called_at": _iso(one.called_at),
-            "started_at": _iso(one.started_at),
-            "ended_at": _iso(one.ended_at),
+            "called_at": iso(one.called_at),
+            "started_at": iso(one.started_at),
+            "ended_at": iso(one.ended_at),
             "duration_seconds": int(one.duration.total_seconds()) if one.duration is not None else None,
         }
-
-
-def _iso(instant: datetime | None) -> str | None:
-    return instant.isoformat() if instant else None
 
 
 async def views(tx: ReadTx, here: Context, ids: Sequence[UUID]) -> dict[UUID, TicketView]:
