@@ -14,8 +14,9 @@ from tests.conftest import Live
 
 @pytest.fixture
 async def practice(practice: Practice) -> Practice:
-    """Omar works as Dana does."""
-    await practice.hours(doctor="omar")
+    """Dana and Omar see several people at a time."""
+    for doctor in ("dana", "omar"):
+        await practice.hours(daily(capacity=3), doctor=doctor)
     return practice
 
 

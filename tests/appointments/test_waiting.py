@@ -188,6 +188,21 @@ async def test_whose_time_has_passed_is_on_the_list_no_more(full: Practice) -> N
     assert (await full.history(entry))[-1] == "waiting_ended"
 
 
+@pytest.mark.parametrize("year", [1, 1999, 2100, 9999])
+async def test_a_span_of_another_age_is_refused(practice: Practice, year: int) -> None:
+    for wish in ({"earliest": at("12:00").replace(year=year)}, {"latest": at("12:00").replace(year=year)}):
+        with pytest.raises(InvalidSchedule):
+            await practice.wait(**wish)
+
+
+async def test_what_leave_took_back_is_offered_again(full: Practice) -> None:
+    made, entry = await full.book("10:00"), await today(full)
+    await full.step(cancel, made)
+    leave, _ = await full.leave("09:00", "12:00")
+    await full.return_from(leave)
+    assert (await offer(full, entry)).starts == at("10:00")
+
+
 async def test_a_span_that_ends_before_it_begins_is_refused(practice: Practice) -> None:
     with pytest.raises(InvalidSchedule):
         await practice.wait(earliest=at("12:00"), latest=at("10:00"))

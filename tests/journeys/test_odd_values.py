@@ -31,14 +31,17 @@ NUMBERS: list[Any] = [-1, 0, 2**31, 2**63, 10**40, 1e308, 0.5, True, None, [], {
 
 def operations(live: Live) -> Iterator[tuple[Row, dict[str, Any], dict[str, Any]]]:
     """The rows of the table that are asked here, each with its operation and the members of its body."""
-    document = schema_of(live.app)
+    document, seen = schema_of(live.app), set[str]()
     for row in TABLE:
         if row.path.removeprefix("/api/v1").startswith(SLICES):
             operation = document["paths"][row.path][row.method.lower()]
             content = operation.get("requestBody", {}).get("content", {})
             shape = content.get("application/json", {}).get("schema", {})
             known = [one["$ref"].rsplit("/")[-1] for one in (shape, *shape.get("anyOf", ())) if "$ref" in one]
-            yield row, operation, document["components"]["schemas"][known[0]]["properties"] if known else {}
+            # What two operations take in the same form is read by the same code.
+            fresh = [one for one in known if one not in seen]
+            seen |= set(known)
+            yield row, operation, document["components"]["schemas"][fresh[0]]["properties"] if fresh else {}
 
 
 def bodies(plain: Any, members: Mapping[str, Any]) -> Iterator[Any]:
@@ -83,7 +86,7 @@ async def test_no_odd_value_breaks_anything(house: Town, live: Live) -> None:
     for row, operation, members in operations(live):
         who, plain = asker(house, row), filled(row.body, house.things)
         asking: list[dict[str, Any]] = [{"params": one} for one in queries(filled(row.query, house.things), operation)]
-        asking += [{"content": json.dumps(one).encode()} for one in bodies(plain, members)]
+        asking += [{"content": json.dumps(one).encode()} for one in bodies(plain, members) if members]
         for one in asking:
             answer = await who.request(row.method, address(house, row), **one)
             asked += 1

@@ -62,6 +62,7 @@ async def book(body: Booking, here: Here) -> Response:
 async def appointments(
     here: Here,
     page: Paged,
+    *,
     date: Annotated[Day | None, Query()] = None,
     doctor: Annotated[DoctorName | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,

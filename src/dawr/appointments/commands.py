@@ -163,8 +163,9 @@ async def _waits_again(tx: WriteTx, actor: Actor, offered: Appointment) -> None:
 
 
 async def take_back(tx: WriteTx, actor: Actor, offered: Appointment) -> Appointment:
-    """An offer that the doctor's time no longer holds, whose schedule is locked. It does not count as one without an answer."""
-    after = rules.step(offered, Verb.LAPSE)
+    """An offer that the doctor's time no longer holds, whose schedule is locked. It does not count as one without an answer: the
+    same slot may be offered to them again."""
+    after = replace(rules.step(offered, Verb.LAPSE), status=Status.CANCELLED)
     saved = await store.save(tx, actor, offered, after, events.TYPES[Verb.LAPSE])
     await _waits_again(tx, actor, offered)
     return saved

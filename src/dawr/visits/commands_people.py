@@ -65,7 +65,7 @@ async def _set_aside(tx: WriteTx, here: Context, standing: Sequence[Standing]) -
         for one in others:
             if one.status in CANCELLABLE:
                 await tickets.move(tx, here.actor, here.facility, ticket_id=one.ticket, verb=Verb.CANCEL)
-                visit = store.raised(await store.visit(tx, one.visit))
+                visit = store.raised(await store.load_for(tx, here.actor, one.visit))
                 told = store.event_of(
                     visit, events.SET_ASIDE, actor=here.actor.label, tx=tx, tickets=[str(one.ticket)], clinic=one.clinic
                 )
