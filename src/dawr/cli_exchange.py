@@ -54,6 +54,9 @@ def import_command(
     skip_mistakes: Annotated[
         bool, typer.Option("--skip-mistakes", help="Import the rows that have no mistake.")
     ] = False,
+    alike: Annotated[
+        bool, typer.Option("--alike", help="Patients whose rows say the same are as many people, and no mistake.")
+    ] = False,
     data: DataOption = None,
 ) -> None:
     """Bring in a file of patients, doctors or schedules. Nothing is imported while there is a mistake in it."""
@@ -63,7 +66,8 @@ def import_command(
 
         async def work(here: Context) -> Tally:
             sheet, tell = Sheet(source, kind), Progress()
-            return await commands.bring(here, sheet, kind, report, tell, dry_run=dry_run, skip_mistakes=skip_mistakes)
+            wishes = {"dry_run": dry_run, "skip_mistakes": skip_mistakes, "alike": alike}
+            return await commands.bring(here, sheet, kind, report, tell, **wishes)
 
         tally = _inside(facility, data, work)
         _sum_up(tally, report, dry_run=dry_run)

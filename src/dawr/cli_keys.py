@@ -35,6 +35,7 @@ PLACES = (
         ("consultation", "version"),
         "consultation_note.notes:{consultation}:{version}",
     ),
+    Sealed("consultation_access", "reason_sealed", ("access",), "consultation_access.reason:{access}"),
     Sealed("rating", "word_sealed", ("ticket",), "rating.word:{ticket}"),
     Sealed("channel_settings", "settings_sealed", ("channel",), "channel_settings:{channel}"),
     Sealed("push_subscription", "subscription_sealed", ("subscription",), "push_subscription:{subscription}"),

@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from dawr.accounts.rules import SYSTEM, Actor
-from dawr.appointments import commands, commands_schedule, commands_waiting, jobs, queries
+from dawr.appointments import commands, commands_schedule, commands_waiting, jobs, queries, queries_lists
 from dawr.appointments.commands import CheckedIn
 from dawr.appointments.commands_schedule import Changed
-from dawr.appointments.rules import Appointment, AppointmentRules, Waiting
+from dawr.appointments.mount import join
+from dawr.appointments.rules import Appointment, AppointmentRules
 from dawr.appointments.rules_schedule import Leave, Reason, Slot, Window
+from dawr.appointments.rules_waiting import Waiting
 from dawr.facilities.rules import WEEKDAYS
 from dawr.patients import commands as patients
 from dawr.patients.rules import Identity
@@ -118,6 +120,16 @@ class Practice:
         async with self.house.here().write() as tx:
             return await commands_schedule.change_rules(tx, self.house.ada, AppointmentRules(**rules))
 
+    async def merge(self, patient: UUID, *, into: UUID) -> None:
+        here = self.house.here(self.house.rui)
+        async with here.write() as tx:
+            await patients.merge(tx, here, patient, into=into)
+
+    async def part(self, patient: UUID) -> None:
+        here = self.house.here(self.house.rui)
+        async with here.write() as tx:
+            await patients.unmerge(tx, here, patient)
+
     async def run(self, command: Any, *, actor: Actor | None = None, **arguments: Any) -> Any:
         here = self.house.here(actor or self.house.rui)
         async with here.write() as tx:
@@ -147,6 +159,14 @@ class Practice:
             found = await queries.open_offer(tx, entry.waiting)
             return await queries.appointment(tx, found) if found else None
 
+    async def place(self, entry: Waiting) -> Waiting:
+        async with self.house.here().read() as tx:
+            return await queries_lists.one_waiting(tx, entry.waiting)
+
+    async def listed(self, **wanted: Any) -> list[Appointment]:
+        async with self.house.here().read() as tx:
+            return await queries_lists.listed(tx, self.house.facility, queries_lists.Wanted(**wanted))
+
     async def history(self, one: Appointment | Waiting) -> list[str]:
         """What happened, oldest first; versions have no gap."""
         async with self.house.here().read() as tx:
@@ -167,6 +187,7 @@ class Practice:
 @pytest.fixture
 async def practice(house: House) -> Practice:
     """Dana works from 09:00 to 17:00 in slots of 15 minutes; it is Monday, 08:00."""
+    join(house.services)
     made = Practice(house)
     made.set_clock("08:00")
     await made.hours()

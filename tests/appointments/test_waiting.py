@@ -5,17 +5,9 @@ from datetime import timedelta
 import pytest
 
 from dawr.appointments.commands import accept, cancel, decline
-from dawr.appointments.rules import (
-    MOST_LAPSES,
-    AlreadyWaiting,
-    Appointment,
-    OfferOver,
-    SlotTaken,
-    Status,
-    Waiting,
-    WaitingStatus,
-)
+from dawr.appointments.rules import Appointment, OfferOver, SlotTaken, Status
 from dawr.appointments.rules_schedule import InvalidSchedule
+from dawr.appointments.rules_waiting import MOST_LAPSES, AlreadyWaiting, Waiting, WaitingStatus
 from tests.appointments.conftest import Practice, at, daily, minutes
 
 
@@ -194,6 +186,21 @@ async def test_whose_time_has_passed_is_on_the_list_no_more(full: Practice) -> N
     full.house.clock.offset += timedelta(hours=13)
     await full.job()
     assert (await full.history(entry))[-1] == "waiting_ended"
+
+
+@pytest.mark.parametrize("year", [1, 1999, 2100, 9999])
+async def test_a_span_of_another_age_is_refused(practice: Practice, year: int) -> None:
+    for wish in ({"earliest": at("12:00").replace(year=year)}, {"latest": at("12:00").replace(year=year)}):
+        with pytest.raises(InvalidSchedule):
+            await practice.wait(**wish)
+
+
+async def test_what_leave_took_back_is_offered_again(full: Practice) -> None:
+    made, entry = await full.book("10:00"), await today(full)
+    await full.step(cancel, made)
+    leave, _ = await full.leave("09:00", "12:00")
+    await full.return_from(leave)
+    assert (await offer(full, entry)).starts == at("10:00")
 
 
 async def test_a_span_that_ends_before_it_begins_is_refused(practice: Practice) -> None:

@@ -17,14 +17,19 @@ from tests.consultations.conftest import Room
 STEPS = {
     "the ticket": ("ticket", "UPDATE", "NEW.status IN ('done', 'transferred')"),
     "the ticket there": ("ticket", "INSERT", "true"),
+    "its number": ("counter", "INSERT", "true"),
+    "its place in the visit": ("visit_ticket", "INSERT", "true"),
+    "the queue": ("queue", "UPDATE", "true"),
     "the visit": ("visit", "UPDATE", "true"),
     "the consultation": ("consultation", "INSERT", "true"),
     "its notes": ("consultation_note", "INSERT", "true"),
     "the average": ("doctor_average", "INSERT", "true"),
     "the log": ("event", "INSERT", "NEW.type = 'consultation_completed'"),
+    "who is told": ("outbox", "INSERT", "NEW.topic = 'visit_event'"),
     "the key": ("idempotency_claim", "UPDATE", "true"),
 }
-ONLY_REFERRED = {"the ticket there"}
+ONLY_REFERRED = {"the ticket there", "its number", "its place in the visit"}
+ONLY_ENDED = {"the visit", "who is told"}
 REFUSED = "RAISE EXCEPTION 'broken here' USING ERRCODE = 'check_violation';"
 CUT = "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5);"
 HOW = {"a constraint": REFUSED, "the connection": CUT}
@@ -56,7 +61,7 @@ async def test_whatever_breaks_nothing_stays(room: Room, database_url: str, how:
     patient, ticket = await room.patient()
     where = {"refer_to": "xray"} if refer else {}
     before, key = await room.kept(), uuid4().hex
-    for step in STEPS.keys() - (set() if refer else ONLY_REFERRED) - ({"the visit"} if refer else set()):
+    for step in STEPS.keys() - (ONLY_ENDED if refer else ONLY_REFERRED):
         with broken(database_url, room.house, step, how):
             answer = await room.consult(ticket, key=key, **where)
         assert answer.status_code == (503 if how == "the connection" else 500), (step, answer.text)

@@ -99,6 +99,20 @@ async def test_the_store_itself_overwrites_no_note(room: Room) -> None:
                 await tx.execute(forbidden)
 
 
+async def test_reading_notes_of_nobodys_record_is_written_down_too(room: Room) -> None:
+    made = await room.consulted(await room.walk_in())
+    path = f"/api/v1/consultations/{made['consultation']}"
+    await room.doctor.get(path)
+    await room.doctor.get(path, headers={"Access-Reason": "asked by the patient"})
+    assert (await room.doctor.get(path + "/accesses")).status_code == 403
+    async with room.live.staff(room.house, Role.ADMINISTRATOR) as ada:
+        told = (await ada.get(path + "/accesses", params={"limit": 1, "total": "true"})).json()
+        rest = (await ada.get(path + "/accesses", params={"cursor": told["next"]})).json()
+    assert [one["reason"] for one in told["items"] + rest["items"]] == ["asked by the patient", None]
+    assert (told["total"], rest["next"]) == (2, None)
+    assert all(one["actor"].startswith("account:") for one in told["items"])
+
+
 async def test_reading_notes_is_in_the_patients_trail(room: Room) -> None:
     patient, ticket = await room.patient()
     made = await room.consulted(ticket)

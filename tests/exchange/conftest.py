@@ -44,16 +44,15 @@ def sheet(kind: Kind, content: bytes) -> Sheet:
 
 
 async def bring(
-    house: House, kind: Kind, content: bytes, *, dry_run: bool = False, skip: bool = False
+    house: House, kind: Kind, content: bytes, *, dry_run: bool = False, skip: bool = False, alike: bool = False
 ) -> tuple[Tally, Told]:
     told = Told()
 
     def tell(done: int, many: int | None) -> None:
         assert many is None or done <= many
 
-    tally = await commands.bring(
-        house.here(SYSTEM), sheet(kind, content), kind, told, tell, dry_run=dry_run, skip_mistakes=skip
-    )
+    wishes = {"dry_run": dry_run, "skip_mistakes": skip, "alike": alike}
+    tally = await commands.bring(house.here(SYSTEM), sheet(kind, content), kind, told, tell, **wishes)
     return tally, told
 
 

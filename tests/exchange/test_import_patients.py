@@ -80,6 +80,14 @@ async def test_the_same_row_twice_is_told_of_the_later_line(house: House) -> Non
     assert told.mistakes == [Mistake(4, "", "The same as line 2")]
 
 
+async def test_two_people_of_whom_the_same_is_known_are_two_when_asked(house: House) -> None:
+    for taken in (3, 0):
+        tally, told = await bring(house, Kind.PATIENTS, people(AMINA, OMAR, AMINA), alike=True)
+        assert (told.mistakes, tally.taken, tally.before) == ([], taken, 3 - taken)
+    tally, _ = await bring(house, Kind.PATIENTS, people(AMINA, OMAR))
+    assert (tally.taken, await count(house)) == (0, 3)
+
+
 async def test_run_again_it_takes_nobody_twice(house: House) -> None:
     await bring(house, Kind.PATIENTS, people(AMINA))
     tally, told = await bring(house, Kind.PATIENTS, people(AMINA, OMAR))

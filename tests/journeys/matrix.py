@@ -120,6 +120,7 @@ def _reads() -> list[Row]:
         row("GET /appointments/waiting", DESK, query={"doctor": "$doctor", "total": "true"}),
         row("GET /appointments/{appointment}", DESK | DOCTORS),
         row("GET /consultations/{consultation}", DOCTORS),
+        row("GET /consultations/{consultation}/accesses", ADMIN),
         row("GET /notifications", WORKS, query={"total": "true"}),
         row("GET /deliveries", DESK, query={"patient": "$patient", "ticket": "$ticket", "total": "true"}),
         row("GET /notification-rules", ADMIN),
@@ -259,6 +260,7 @@ def _ends() -> list[Row]:
     return [
         row("DELETE /users/{user}", ADMIN),
         row("POST /doctors/{doctor}/archive", ADMIN, things={"doctor": "locum"}),
+        row("POST /doctors/{doctor}/restore", ADMIN, things={"doctor": "locum"}),
         row("POST /clinics/{clinic}/archive", ADMIN, things={"clinic": "ward"}),
         row("POST /departments/{department}/archive", ADMIN),
         row("POST /auth/login", ANYBODY, LOGIN, answers=401),

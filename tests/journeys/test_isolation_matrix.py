@@ -26,6 +26,7 @@ NAMING = frozenset(
 # Parameters that name nothing of a facility's.
 NAMELESS = frozenset(
     {"limit", "cursor", "total", "date", "day", "status", "purpose", "unread", "ended", "from", "to", "last_event_id"}
+    | {"needs_rebooking"}
 )
 
 

@@ -8,12 +8,13 @@ from starlette.responses import Response
 
 from dawr.accounts import api_shapes as shapes
 from dawr.accounts import commands, passwords, queries, rules
-from dawr.accounts.api_shapes import Context, Here, Paged
+from dawr.accounts.api_shapes import Context, Here
 from dawr.accounts.commands import Person, Post
 from dawr.accounts.rules import Changes, CsrfFailed, Right, SessionKind
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import Unauthenticated
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import Paged
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.services import Services
@@ -103,11 +104,11 @@ async def users(here: Here, page: Paged) -> Response:
     """Who works in this facility, in the order their accounts were made."""
     here.actor.require(Right.USERS)
     async with here.read() as tx:
-        found = await queries.users(tx, here.services.keyring, after=page.after, limit=page.limit + 1)
+        (after,) = page.position(UUID) or (UUID(int=0),)
+        found = await queries.users(tx, here.services.keyring, after=after, limit=page.limit + 1)
         total = {"total": await queries.count(tx)} if page.total else {}
-    shown = found[: page.limit]
-    more = shapes.cursor_after(shown[-1].card.account_id) if len(found) > len(shown) else None
-    return answer({"items": [shapes.user_card(one) for one in shown], "next": more} | total)
+    shown, following = page.cut(found, key=lambda one: [one.card.account_id])
+    return answer({"items": [shapes.user_card(one) for one in shown], "next": following} | total)
 
 
 @router.post("/users", status_code=201, tags=["users"], responses=documented(401, 403, 409))

@@ -1,12 +1,10 @@
 """What sign-in and the administration of users take and show over HTTP."""
 
-import base64
-import binascii
 from contextlib import AbstractAsyncContextManager
 from typing import Annotated, Any, Literal, Protocol
 from uuid import UUID
 
-from fastapi import Depends, Query
+from fastapi import Depends
 from pydantic import Field, StringConstraints
 from starlette.responses import Response
 
@@ -16,7 +14,6 @@ from dawr.accounts.queries import User
 from dawr.accounts.rules import Actor, Role
 from dawr.accounts.store_directory import Card
 from dawr.platform.db import ReadTx
-from dawr.platform.errors import N_, Invalid
 from dawr.platform.http import once
 from dawr.platform.http.bodies import Body, PersonName, Slug
 from dawr.platform.http.context import context
@@ -98,34 +95,6 @@ class UserChanges(Body):
     doctor: Slug | None = None
     desk: Desk | None = None
     disabled: bool = Field(default_factory=bool)
-
-
-class Page:
-    """Which part of a list is asked for: ``?limit=``, the ``cursor`` that the page before gave as ``next``, ``?total=true``."""
-
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, Query(max_length=100)] = None,
-        total: Annotated[bool, Query()] = False,
-    ) -> None:
-        self.limit = limit
-        self.after = _read_cursor(cursor) if cursor else UUID(int=0)
-        self.total = total
-
-
-Paged = Annotated[Page, Depends()]
-
-
-def cursor_after(id_: UUID) -> str:
-    return base64.urlsafe_b64encode(id_.bytes).rstrip(b"=").decode()
-
-
-def _read_cursor(text: str) -> UUID:
-    try:
-        return UUID(bytes=base64.b64decode(text + "==", altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        raise Invalid(N_("This cursor was not given by a page of this list")) from None
 
 
 def tokens_card(signed_in: SignedIn) -> dict[str, Any]:

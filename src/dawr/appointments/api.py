@@ -11,16 +11,18 @@ from starlette.responses import Response
 
 from dawr.accounts.rules import Actor, Right
 from dawr.appointments import api_shapes as shapes
-from dawr.appointments import commands, commands_schedule, commands_waiting, queries
-from dawr.appointments.api_shapes import Booking, DoctorName, Here, Id, Move, Paged, Secret, Wait, answers
-from dawr.appointments.queries import Wanted
+from dawr.appointments import commands, commands_schedule, commands_waiting, queries, queries_lists
+from dawr.appointments.api_shapes import Booking, DoctorName, Here, Id, Move, Secret, Wait, answers
+from dawr.appointments.queries_lists import BEGINNING, Place, Wanted
 from dawr.appointments.rules import Appointment, AppointmentRules, Status
 from dawr.appointments.rules_schedule import FIRST_YEAR, LAST_YEAR
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Facility
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
+from dawr.platform.http.bodies import Day
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import Page, Paged, moment
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ratelimit import Limit
@@ -60,17 +62,30 @@ async def book(body: Booking, here: Here) -> Response:
 async def appointments(
     here: Here,
     page: Paged,
-    date: Annotated[date | None, Query()] = None,
+    *,
+    date: Annotated[Day | None, Query()] = None,
     doctor: Annotated[DoctorName | None, Query()] = None,
     status: Annotated[Status | None, Query()] = None,
+    needs_rebooking: Annotated[bool, Query()] = False,
 ) -> Response:
-    """The appointments that begin on a day (today, without one), in order; a doctor sees their own."""
+    """The appointments that begin on a day (today, without one), in order; a doctor sees their own. With ``needs_rebooking``
+    those alone that have to be moved, since the doctor is not there or the patient is booked elsewhere; without a day all of them
+    that are to come."""
     queries.require_doctors_day(here.actor, doctor)
+    day = None if needs_rebooking and date is None else day_asked(here, date)
+    wanted = Wanted(day, doctor, status, needs_rebooking)
     async with here.read() as tx:
-        wanted = Wanted(day_asked(here, date), doctor, status)
-        found = await queries.of_day(tx, here.facility, wanted)
-        part, rest = page.of(found, lambda one: (one.starts, one.appointment))
-        return answer({"items": await queries.shown_with_names(tx, here, part)} | rest)
+        found = await queries_lists.listed(tx, here.facility, wanted, after=place(page), limit=page.limit + 1)
+        part, following = page.cut(found, key=lambda one: [one.starts, one.appointment])
+        items = await queries_lists.shown_with_names(tx, here, part)
+        total = {"total": await queries_lists.count(tx, here.facility, wanted)} if page.total else {}
+    return answer({"items": items, "next": following} | total)
+
+
+def place(page: Page) -> Place:
+    """Behind which row a page begins."""
+    found = page.position(moment, UUID)
+    return (found[0], found[1]) if found else BEGINNING
 
 
 # Rules and the waiting list, before ``/{appointment}``, which would take their names for an id
@@ -98,10 +113,11 @@ async def waiting(here: Here, page: Paged, doctor: Annotated[DoctorName | None, 
     """Who waits for a slot, in the order in which they came."""
     here.actor.require(Right.APPOINTMENTS)
     async with here.read() as tx:
-        found = await queries.waiting(tx, doctor)
-        part, rest = page.of(found, lambda one: (one.created_at, one.waiting))
-        items = await queries.shown_waiting_list(tx, here.facility, part)
-    return answer({"items": items} | rest)
+        found = await queries_lists.waiting(tx, doctor, after=place(page), limit=page.limit + 1)
+        part, following = page.cut(found, key=lambda one: [one.created_at, one.waiting])
+        items = await queries_lists.shown_waiting_list(tx, here.facility, part)
+        total = {"total": await queries_lists.count_waiting(tx, doctor)} if page.total else {}
+    return answer({"items": items, "next": following} | total)
 
 
 @router.post("/waiting", status_code=201, responses=documented(401, 403, 409) | answers(shapes.WaitingAnswer, 201))
@@ -136,8 +152,8 @@ async def withdraw(waiting: Id, here: Here) -> Response:
 
 async def _waiting_now(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:
     here.actor.require(Right.APPOINTMENTS)
-    one = await queries.one_waiting(tx, UUID(done.record))
-    return queries.shown_waiting(here.facility, one, await queries.open_offer(tx, one.waiting))
+    one = await queries_lists.one_waiting(tx, UUID(done.record))
+    return queries_lists.shown_waiting(here.facility, one, await queries.open_offer(tx, one.waiting))
 
 
 # One appointment

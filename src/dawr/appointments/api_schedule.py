@@ -1,6 +1,6 @@
 """Doctors' time over HTTP: slots, schedule, leave."""
 
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import ONE_DAY
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_
+from dawr.platform.http.bodies import Day
 from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
@@ -27,7 +28,7 @@ CHANGES = documented(401, 403, 409)
 
 
 @router.get("/{doctor}/slots", responses=documented(401) | answers(shapes.SlotsAnswer))
-async def slots(doctor: DoctorInPath, here: Here, date: Annotated[date | None, Query()] = None) -> Response:
+async def slots(doctor: DoctorInPath, here: Here, date: Annotated[Day | None, Query()] = None) -> Response:
     """The doctor's slots that begin on a local day (today, without one). A slot that has begun is not free."""
     async with here.read() as tx:
         found = await queries.slots(tx, here.facility, doctor, day_asked(here, date))

@@ -1,27 +1,18 @@
 """What appointments are asked and answered over HTTP. Answers are not checked against their shapes at run time; a test does
 that."""
 
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
-from uuid import UUID
+from typing import Annotated, Any, Literal
 
-from fastapi import Depends, Header, Path, Query
+from fastapi import Depends, Header, Path
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from dawr.appointments.rules import Status, WaitingStatus
+from dawr.appointments.rules import Status
 from dawr.appointments.rules_schedule import MOST_EXTRAS, MOST_WINDOWS, Reason
+from dawr.appointments.rules_waiting import WaitingStatus
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import WEEKDAYS
-from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, OpaqueId
+from dawr.platform.http.bodies import Body, Day, OpaqueId
 from dawr.platform.http.context import context
-
-T = TypeVar("T")
-_CURSOR = re.compile(r"([0-9]{1,17})-([0-9a-f]{32})")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
 
 Here = Annotated[Context, Depends(context)]
 Id = OpaqueId
@@ -32,7 +23,7 @@ ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5]
 Minutes = Annotated[int, Field(strict=True, ge=5, le=480, multiple_of=5)]
 Seats = Annotated[int, Field(strict=True, ge=1, le=50)]
 Clinic = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Moment = AwareDatetime | date
+Moment = AwareDatetime | Day
 
 
 # Bodies
@@ -74,14 +65,14 @@ class WeeklyHours(_Hours):
     """Local times; an end at or before the start lies in the next day. ``valid_from`` and ``valid_until`` are days, included."""
 
     weekday: Literal[WEEKDAYS]  # type: ignore[valid-type]
-    valid_from: date | None = None
-    valid_until: date | None = None
+    valid_from: Day | None = None
+    valid_until: Day | None = None
 
 
 class ExtraHours(_Hours):
     """An extra opening on one day."""
 
-    date: date
+    date: Day
 
 
 class Hours(Body):
@@ -108,43 +99,6 @@ class Rules(Body):
     version: Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)] = 0
 
 
-# Lists
-
-
-class Page:
-    """Which part of a list is asked for."""
-
-    def __init__(
-        self,
-        limit: Annotated[int, Query(ge=1, le=200)] = 50,
-        cursor: Annotated[str | None, Query(max_length=100)] = None,
-        total: Annotated[bool, Query()] = False,
-    ) -> None:
-        self.limit, self.total = limit, total
-        self.after = _read_cursor(cursor) if cursor else None
-
-    def of(self, rows: Sequence[T], key: Callable[[T], tuple[datetime, UUID]]) -> tuple[list[T], dict[str, Any]]:
-        """The page of ``rows``, which are sorted by ``key``; and what its answer tells beside them."""
-        rest = [row for row in rows if self.after is None or key(row) > self.after]
-        page = rest[: self.limit]
-        following = _cursor(*key(page[-1])) if len(rest) > len(page) else None
-        return page, {"next": following} | ({"total": len(rows)} if self.total else {})
-
-
-Paged = Annotated[Page, Depends()]
-
-
-def _cursor(at: datetime, id: UUID) -> str:
-    return f"{(at - _EPOCH) // timedelta(microseconds=1)}-{id.hex}"
-
-
-def _read_cursor(text: str) -> tuple[datetime, UUID]:
-    found = _CURSOR.fullmatch(text)
-    if found is None:
-        raise Invalid(N_("This cursor was not given by a page of this list"))
-    return _EPOCH + timedelta(microseconds=int(found[1])), UUID(hex=found[2])
-
-
 # Answers
 
 
@@ -169,6 +123,7 @@ class AppointmentCard(BaseModel):
     end: AwareDatetime
     status: Status
     needs_rebooking: bool = Field(description="The doctor is not there at this time")
+    doubled: bool = Field(description="The patient has another appointment at this time, under a record merged since")
     waiting: str | None
     answer_by: AwareDatetime | None = Field(description="Until when an offer is held")
     visit: str | None

@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
-from dawr.appointments import events, rules, store, store_schedule
-from dawr.appointments.commands_slots import clinic_of, offer, slot_at
-from dawr.appointments.rules import Appointment, OfferOver, SlotTaken, Status, TooEarly, Verb, WaitingStatus
+from dawr.appointments import events, rules, store, store_schedule, store_waiting
+from dawr.appointments.commands_slots import clinic_of, hold_doctor, offer, slot_at
+from dawr.appointments.rules import Appointment, OfferOver, SlotTaken, Status, TooEarly, Verb
+from dawr.appointments.rules_waiting import WaitingStatus, after_lapse
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Facility
@@ -24,9 +25,8 @@ async def book(
 ) -> Appointment:
     """Raises ``PatientNotFound``, ``DoctorNotFound``, ``NotASlot``, ``SlotOver``, ``SlotTaken``, ``PatientBusy``."""
     actor.require(Right.APPOINTMENTS)
+    doctor, schedule = await hold_doctor(tx, doctor_id)
     patient_id = await patients.hold(tx, patient_id)
-    doctor = await facilities.doctor(tx, doctor_id)
-    schedule = await store_schedule.lock(tx, doctor.id)
     slot = await slot_at(tx, facility, schedule, start, but=None)
     seat = slot.seat()
     if seat is None:
@@ -62,12 +62,12 @@ async def reschedule(
     for name in wanted:
         await facilities.doctor(tx, name)
     before = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE, doctors=wanted)
-    doctor = await facilities.doctor(tx, doctor_id or before.doctor)
+    doctor, schedule = await hold_doctor(tx, doctor_id or before.doctor)
     after = rules.step(before, Verb.RESCHEDULE)
-    schedule = await store_schedule.lock(tx, doctor.id)
     slot = await slot_at(tx, facility, schedule, start, but=before.appointment)
     after = rules.moved(after, slot, doctor=doctor.id, clinic=clinic_of(doctor, slot))
-    if (after.starts, after.doctor) == (before.starts, before.doctor) and not before.needs_rebooking:
+    stays = (after.starts, after.doctor) == (before.starts, before.doctor)
+    if stays and not (before.needs_rebooking or before.doubled):
         return before
     was = {"was": before.starts.isoformat(), "was_doctor": before.doctor}
     saved = await store.save(tx, actor, before, after, events.TYPES[Verb.RESCHEDULE], **was)
@@ -99,8 +99,7 @@ async def _step(tx: WriteTx, actor: Actor, facility: Facility, appointment_id: U
 async def offer_freed(tx: WriteTx, facility: Facility, freed: Appointment) -> None:
     """Offers the time of an appointment that moved or ended to who waits for its doctor, whose schedule is locked."""
     if freed.ends > tx.now:
-        schedule = await store_schedule.schedule(tx, freed.doctor)
-        await offer(tx, facility, schedule, span=(freed.starts, freed.ends))
+        await offer(tx, facility, freed.doctor, span=(freed.starts, freed.ends))
 
 
 # Arriving
@@ -142,8 +141,8 @@ async def accept(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_i
         raise OfferOver
     saved = await store.save(tx, actor, before, after, events.TYPES[Verb.ACCEPT])
     if before.waiting:
-        entry = replace(await store.waiting(tx, before.waiting), status=WaitingStatus.SERVED)
-        await store.save_waiting(tx, actor, entry, events.WAITING_SERVED)
+        entry = replace(await store_waiting.waiting(tx, before.waiting), status=WaitingStatus.SERVED)
+        await store_waiting.save(tx, actor, entry, events.WAITING_SERVED)
     await store.remind(tx, saved, (await store_schedule.rules(tx)).reminders)
     return saved
 
@@ -158,14 +157,15 @@ async def decline(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_
 
 
 async def _waits_again(tx: WriteTx, actor: Actor, offered: Appointment) -> None:
-    entry = await store.waiting(tx, offered.waiting) if offered.waiting else None
+    entry = await store_waiting.waiting(tx, offered.waiting) if offered.waiting else None
     if entry and entry.status is WaitingStatus.OFFERED:
-        await store.save_waiting(tx, actor, replace(entry, status=WaitingStatus.WAITING), events.WAITING_WAITS_AGAIN)
+        await store_waiting.save(tx, actor, replace(entry, status=WaitingStatus.WAITING), events.WAITING_WAITS_AGAIN)
 
 
 async def take_back(tx: WriteTx, actor: Actor, offered: Appointment) -> Appointment:
-    """An offer that the doctor's time no longer holds, whose schedule is locked. It does not count as one without an answer."""
-    after = rules.step(offered, Verb.LAPSE)
+    """An offer that the doctor's time no longer holds, whose schedule is locked. It does not count as one without an answer: the
+    same slot may be offered to them again."""
+    after = replace(rules.step(offered, Verb.LAPSE), status=Status.CANCELLED)
     saved = await store.save(tx, actor, offered, after, events.TYPES[Verb.LAPSE])
     await _waits_again(tx, actor, offered)
     return saved
@@ -179,9 +179,9 @@ async def lapse(tx: WriteTx, facility: Facility, *, appointment_id: UUID) -> App
         raise TooEarly
     saved = await store.save(tx, SYSTEM, before, after, events.TYPES[Verb.LAPSE])
     if before.waiting:
-        entry = rules.after_lapse(await store.waiting(tx, before.waiting))
+        entry = after_lapse(await store_waiting.waiting(tx, before.waiting))
         ended = entry.status is WaitingStatus.ENDED
-        await store.save_waiting(tx, SYSTEM, entry, events.WAITING_ENDED if ended else events.WAITING_WAITS_AGAIN)
+        await store_waiting.save(tx, SYSTEM, entry, events.WAITING_ENDED if ended else events.WAITING_WAITS_AGAIN)
     await offer_freed(tx, facility, before)
     return saved
 

@@ -7,16 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import Actor, Right
-from dawr.appointments import events, queries, rules_schedule, store, store_schedule
+from dawr.appointments import events, queries, rules_schedule, store, store_schedule, store_waiting
 from dawr.appointments.commands import take_back
-from dawr.appointments.commands_slots import offer
+from dawr.appointments.commands_slots import offer, still_there
 from dawr.appointments.rules import Appointment, AppointmentRules, Status
-from dawr.appointments.rules_schedule import InvalidSchedule, Leave, Reason, Schedule, Window, covers
+from dawr.appointments.rules_schedule import InvalidSchedule, Leave, Reason, Schedule, Window, at_work, covers
+from dawr.appointments.rules_waiting import WaitingStatus
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import ChangedMeanwhile, Facility
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_
 from dawr.platform.ids import new_id
+from dawr.platform.services import Services
 
 LONGEST_LEAVE = timedelta(days=800)
 
@@ -101,16 +103,44 @@ async def _noted(
 
 async def _followed(tx: WriteTx, actor: Actor, facility: Facility, saved: Schedule) -> Changed:
     flagged = await _reflagged(tx, actor, facility, saved)
-    await offer(tx, facility, saved)
+    await offer(tx, facility, saved.doctor)
     return Changed(saved, flagged)
+
+
+# The doctor's clinics
+
+
+async def follow_doctors(tx: WriteTx, _: Services, changed: Sequence[tuple[Actor, str]]) -> None:
+    """Who is archived, or works in a clinic no more, sees nobody there: what is booked is flagged, the waiting list of who has
+    gone is closed. Who comes back finds both as they were. A listener."""
+    facility = await facilities.facility(tx)
+    assert facility is not None
+    for actor, doctor in changed:
+        schedule = await store_schedule.lock_known(tx, doctor)
+        if schedule is not None:
+            await _reflagged(tx, actor, facility, schedule)
+            await _follow_waiting(tx, actor, facility, doctor)
+
+
+async def _follow_waiting(tx: WriteTx, actor: Actor, facility: Facility, doctor: str) -> None:
+    if await still_there(tx, doctor) is None:
+        places = [replace(one, status=WaitingStatus.CLOSED) for one in await store_waiting.open_with(tx, doctor)]
+        await store_waiting.save_all(tx, actor, places, events.WAITING_CLOSED)
+        return
+    places = [replace(one, status=WaitingStatus.WAITING) for one in await store_waiting.closed_with(tx, doctor)]
+    await store_waiting.save_all(tx, actor, places, events.WAITING_WAITS_AGAIN)
+    await offer(tx, facility, doctor)
 
 
 async def _reflagged(tx: WriteTx, actor: Actor, facility: Facility, schedule: Schedule) -> list[Appointment]:
     """Flags every booked appointment to come for which the doctor is not there, unflags the others; those flagged."""
     leaves = await store_schedule.leaves(tx, schedule.doctor, since=tx.now)
+    doctor = await still_there(tx, schedule.doctor)
+    clinics = doctor.clinics if doctor else ()
+    working = at_work(schedule, clinics)
     flagged: list[Appointment] = []
     for one in await queries.booked_after(tx, schedule.doctor, tx.now):
-        stands = covers(facility, schedule, leaves, (one.starts, one.ends), one.clinic)
+        stands = one.clinic in clinics and covers(facility, working, leaves, (one.starts, one.ends), one.clinic)
         if one.status is Status.OFFERED:
             if not stands:
                 await take_back(tx, actor, one)

@@ -5,15 +5,16 @@ from datetime import datetime
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
-from dawr.appointments import events, rules, store, store_schedule
+from dawr.appointments import events, rules, store_waiting
 from dawr.appointments.commands import decline
-from dawr.appointments.commands_slots import offer
+from dawr.appointments.commands_slots import hold_doctor, offer
 from dawr.appointments.queries import open_offer
-from dawr.appointments.rules import Waiting, WaitingStatus, WrongAppointmentState
-from dawr.appointments.rules_schedule import InvalidSchedule
-from dawr.facilities import queries as facilities
+from dawr.appointments.rules import WrongAppointmentState
+from dawr.appointments.rules_schedule import FIRST_YEAR, LAST_YEAR, InvalidSchedule
+from dawr.appointments.rules_waiting import KEPT, AlreadyWaiting, Waiting, WaitingStatus
 from dawr.facilities.rules import Facility
 from dawr.patients import commands as patients
+from dawr.patients import queries as queries_patients
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_
 from dawr.platform.ids import new_id
@@ -31,27 +32,41 @@ async def join(
 ) -> Waiting:
     """A place on a doctor's waiting list; where a slot is free already, it is offered at once. ``AlreadyWaiting``."""
     actor.require(Right.APPOINTMENTS)
-    if latest is not None and latest <= (earliest or tx.now):
-        raise InvalidSchedule(N_("The end lies before the start"), extra={"field": "until"})
+    _require_sound(earliest, latest, now=tx.now)
+    doctor, _ = await hold_doctor(tx, doctor_id)
     patient_id = await patients.hold(tx, patient_id)
-    doctor = await facilities.doctor(tx, doctor_id)
-    schedule = await store_schedule.lock(tx, doctor.id)
+    await _require_first(tx, doctor.id, patient_id)
     made = Waiting(new_id(tx.now), patient_id, doctor.id, earliest, latest, WaitingStatus.WAITING, tx.now)
-    await store.insert_waiting(tx, actor, made)
+    await store_waiting.insert(tx, actor, made)
     span = (earliest, earliest + rules.HORIZON) if earliest and earliest > tx.now else None
-    await offer(tx, facility, schedule, span=span)
-    return await store.waiting(tx, made.waiting)
+    await offer(tx, facility, doctor.id, span=span)
+    return await store_waiting.waiting(tx, made.waiting)
+
+
+def _require_sound(earliest: datetime | None, latest: datetime | None, *, now: datetime) -> None:
+    for field, moment in (("from", earliest), ("until", latest)):
+        if moment is not None and not FIRST_YEAR < moment.year < LAST_YEAR:
+            raise InvalidSchedule(N_("There are no appointments on such a day"), extra={"field": field})
+    if latest is not None and latest <= (earliest or now):
+        raise InvalidSchedule(N_("The end lies before the start"), extra={"field": "until"})
+
+
+async def _require_first(tx: WriteTx, doctor_id: str, patient_id: UUID) -> None:
+    """``AlreadyWaiting`` also for a place that was taken under a record which is part of this one since."""
+    family = await queries_patients.family(tx, patient_id)
+    if len(family) > 1 and any(one.doctor == doctor_id for one in await store_waiting.of_people(tx, family)):
+        raise AlreadyWaiting
 
 
 async def withdraw(tx: WriteTx, actor: Actor, facility: Facility, *, waiting_id: UUID) -> Waiting:
     """The patient waits no longer; an offer that is open goes to the next."""
-    found = await store.load_waiting_for(tx, actor, waiting_id)
-    if found.status not in (WaitingStatus.WAITING, WaitingStatus.OFFERED):
+    found = await store_waiting.load_for(tx, actor, waiting_id)
+    if found.status not in KEPT:
         raise WrongAppointmentState(extra={"state": found.status.value})
     offered = await open_offer(tx, waiting_id)
     # First off the list, or the same slot could come back to them.
     gone = replace(found, status=WaitingStatus.WITHDRAWN)
-    saved = await store.save_waiting(tx, actor, gone, events.WAITING_WITHDRAWN)
+    saved = await store_waiting.save(tx, actor, gone, events.WAITING_WITHDRAWN)
     if offered is not None:
         await decline(tx, actor, facility, appointment_id=offered)
     return saved
@@ -59,6 +74,6 @@ async def withdraw(tx: WriteTx, actor: Actor, facility: Facility, *, waiting_id:
 
 async def end(tx: WriteTx, facility: Facility, waiting_id: UUID) -> None:
     """The last moment that somebody wanted has passed."""
-    found = await store.load_waiting_for(tx, SYSTEM, waiting_id)
+    found = await store_waiting.load_for(tx, SYSTEM, waiting_id)
     if found.status is WaitingStatus.WAITING and found.latest is not None and found.latest <= tx.now:
-        await store.save_waiting(tx, SYSTEM, replace(found, status=WaitingStatus.ENDED), events.WAITING_ENDED)
+        await store_waiting.save(tx, SYSTEM, replace(found, status=WaitingStatus.ENDED), events.WAITING_ENDED)

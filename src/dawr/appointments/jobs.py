@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from dawr.appointments import commands, commands_waiting, queries
+from dawr.appointments import commands, commands_people, commands_waiting, queries
 from dawr.appointments.rules import TooEarly, WrongAppointmentState
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Facility
@@ -40,12 +40,13 @@ async def end_appointments(services: Services) -> None:
 
 
 async def due(tx: ReadTx) -> list[Due]:
-    """Offers without an answer, people who have not come, and who can no longer be served."""
+    """Offers without an answer, people who have not come, who can no longer be served, and what is double no more."""
     limit = timedelta(minutes=(await queries.decided(tx)).no_show_minutes)
     return [
         Due(await queries.unanswered(tx), _lapse),
         Due(await queries.overdue(tx, tx.now - limit), _give_up),
         Due(await queries.outlived(tx), commands_waiting.end),
+        Due(await queries.single_again(tx), commands_people.stand_alone),
     ]
 
 

@@ -1,8 +1,7 @@
-"""The read side of appointments: a doctor's slots, one appointment, lists of a day, of a patient, of who waits."""
+"""The read side of appointments: a doctor's slots, one appointment, those of a patient; ``queries_lists`` has the lists."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, time
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,9 +9,10 @@ from zoneinfo import ZoneInfo
 from dawr.accounts.rules import Actor, Right, Role
 from dawr.appointments import rules, store, store_schedule
 from dawr.appointments.events import REMINDER
-from dawr.appointments.rules import Appointment, AppointmentNotFound, AppointmentRules, Status, Waiting
-from dawr.appointments.rules_schedule import Leave, Schedule, Slot, instant, shown_window, slots_on
-from dawr.appointments.store import FIELDS, as_appointment, as_waiting
+from dawr.appointments.rules import Appointment, AppointmentNotFound, AppointmentRules, Status
+from dawr.appointments.rules_schedule import Leave, Schedule, Slot, at_work, shown_window, slots_on
+from dawr.appointments.store import FIELDS, as_appointment
+from dawr.appointments.store_tables import IS_ACTIVE, IS_KEPT, NEEDS_ATTENTION
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import ONE_DAY, Facility
@@ -21,12 +21,6 @@ from dawr.platform.db import ReadTx
 from dawr.tickets.secrets import secret_of, ticket_of
 
 PURPOSE = "appointment-secret"
-_OF_DAY = f"""
-SELECT {FIELDS} FROM appointment
-WHERE facility_id = %(facility_id)s AND starts >= %(first)s AND starts < %(last)s
-  AND (%(doctor)s::text IS NULL OR doctor = %(doctor)s) AND (%(status)s::text IS NULL OR status = %(status)s)
-ORDER BY starts, appointment
-"""
 _EARLIER = """
     AND (a.starts, a.appointment) < (SELECT b.starts, b.appointment FROM appointment b
                                      WHERE b.facility_id = %(facility_id)s AND b.appointment = %(before)s)
@@ -53,9 +47,25 @@ ORDER BY starts, seat
 _OPEN_OFFER = """
 SELECT appointment FROM appointment WHERE facility_id = %(facility_id)s AND waiting = %(waiting)s AND status = 'offered'
 """
-_OPEN_OFFERS = """
-SELECT waiting, appointment FROM appointment
-WHERE facility_id = %(facility_id)s AND waiting = ANY(%(entries)s) AND status = 'offered'
+_ACTIVE_OF = f"""
+ FROM appointment WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s)
+  AND starts > %(earliest)s AND ends > %(now)s AND {IS_ACTIVE}
+"""
+_ACTIVE = f"SELECT {FIELDS}{_ACTIVE_OF} ORDER BY created_at, appointment"
+_DOCTORS = f"""
+SELECT doctor {_ACTIVE_OF}
+UNION SELECT doctor FROM appointment_waiting
+WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s) AND {IS_KEPT}
+"""
+# Their times, of which the person they belong to is held nowhere else any more.
+_SINGLE_AGAIN = f"""
+SELECT a.appointment FROM appointment a
+WHERE a.facility_id = %(facility_id)s AND {NEEDS_ATTENTION} AND a.doubled AND a.starts > %(now)s
+  AND NOT EXISTS (
+    SELECT FROM appointment_occupied o WHERE o.facility_id = a.facility_id AND o.at >= a.starts AND o.at < a.ends
+    AND o.who = 'patient:' || (
+      SELECT p.survivor FROM patient p WHERE p.facility_id = a.facility_id AND p.patient = a.patient))
+ORDER BY a.starts LIMIT %(limit)s
 """
 _OVERDUE = """
 SELECT appointment FROM appointment
@@ -65,11 +75,6 @@ ORDER BY starts LIMIT %(limit)s
 _UNANSWERED = """
 SELECT appointment FROM appointment
 WHERE facility_id = %(facility_id)s AND status = 'offered' AND answer_by <= %(now)s ORDER BY answer_by LIMIT %(limit)s
-"""
-_WAITING = """
-SELECT waiting, patient, doctor, earliest, latest, status, created_at, lapses, version FROM appointment_waiting
-WHERE facility_id = %(facility_id)s AND (%(doctor)s::text IS NULL OR doctor = %(doctor)s)
-  AND status IN ('waiting', 'offered') ORDER BY created_at, waiting
 """
 _OUTLIVED = """
 SELECT waiting FROM appointment_waiting
@@ -83,9 +88,9 @@ WHERE facility_id = %(facility_id)s AND status = 'waiting' AND latest <= %(now)s
 async def slots(tx: ReadTx, facility: Facility, doctor_id: str, day: date) -> list[Slot]:
     """The doctor's slots that begin on a local day, each with its seats that are taken."""
     doctor = await facilities.doctor(tx, doctor_id)
-    schedule = await store_schedule.schedule(tx, doctor.id)
+    schedule = at_work(await store_schedule.schedule(tx, doctor.id), doctor.clinics)
     leaves = await store_schedule.leaves(tx, doctor.id, since=tx.now - 2 * ONE_DAY)
-    found = slots_on(facility, schedule, leaves, day) if doctor.clinics else []
+    found = slots_on(facility, schedule, leaves, day)
     if not found:
         return []
     held = await store.held(tx, doctor.id, found[0].starts, found[-1].ends)
@@ -187,15 +192,6 @@ async def seen_by(tx: ReadTx, actor: Actor, appointment_id: UUID) -> Appointment
 # Appointments
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A local day; of one doctor, in one status, or of all."""
-
-    day: date
-    doctor: str | None = None
-    status: Status | None = None
-
-
 async def appointment(tx: ReadTx, appointment_id: UUID) -> Appointment:
     """An appointment as it is; asks for no right. For work that follows its events."""
     return await store.appointment(tx, appointment_id)
@@ -211,15 +207,6 @@ async def of_event(tx: ReadTx, payload: Mapping[str, Any]) -> Appointment | None
     return found if stands and not found.needs_rebooking else None
 
 
-async def of_day(tx: ReadTx, facility: Facility, wanted: Wanted) -> list[Appointment]:
-    """The appointments that begin on a local day, in order."""
-    first, last = (instant(facility, day, time()) for day in (wanted.day, wanted.day + ONE_DAY))
-    rows = await tx.rows(
-        _OF_DAY, first=first, last=last, doctor=wanted.doctor, status=wanted.status and wanted.status.value
-    )
-    return [as_appointment(row) for row in rows]
-
-
 async def of_patient(tx: ReadTx, patient_id: UUID, *, before: UUID | None = None, limit: int = 50) -> list[Appointment]:
     """A person's appointments, the latest start first, from before the appointment ``before`` on; also those of records merged
     into theirs."""
@@ -233,6 +220,18 @@ async def booked_after(tx: ReadTx, doctor: str, now: datetime) -> list[Appointme
     return [as_appointment(row) for row in await tx.rows(_AFTER, doctor=doctor, now=now)]
 
 
+async def active_of(tx: ReadTx, patient_ids: Collection[UUID]) -> list[Appointment]:
+    """What these records hold a seat for, and that is not over."""
+    rows = await tx.rows(_ACTIVE, patients=list(patient_ids), now=tx.now, earliest=tx.now - rules.LONGEST)
+    return [as_appointment(row) for row in rows]
+
+
+async def doctors_of(tx: ReadTx, patient_ids: Collection[UUID]) -> list[str]:
+    """The doctors with whom these records have something to come or wait for it, in the order of their names."""
+    rows = await tx.rows(_DOCTORS, patients=list(patient_ids), now=tx.now, earliest=tx.now - rules.LONGEST)
+    return sorted(row["doctor"] for row in rows)
+
+
 def shown(facility: Facility, one: Appointment) -> dict[str, Any]:
     return {
         "appointment": str(one.appointment),
@@ -243,6 +242,7 @@ def shown(facility: Facility, one: Appointment) -> dict[str, Any]:
         "end": local(facility, one.ends),
         "status": one.status.value,
         "needs_rebooking": one.needs_rebooking,
+        "doubled": one.doubled,
         "waiting": str(one.waiting) if one.waiting else None,
         "answer_by": local(facility, one.answer_by) if one.answer_by else None,
         "visit": str(one.visit) if one.visit else None,
@@ -250,47 +250,12 @@ def shown(facility: Facility, one: Appointment) -> dict[str, Any]:
     }
 
 
-async def shown_with_names(tx: ReadTx, here: Context, found: Sequence[Appointment]) -> list[dict[str, Any]]:
-    """A page of appointments as reception sees it: with the patients' names."""
-    cards = await patients.cards(tx, here, {one.patient for one in found})
-    return [shown(here.facility, one) | {"name": cards[one.patient].name} for one in found]
-
-
 # The waiting list
-
-
-async def waiting(tx: ReadTx, doctor: str | None = None) -> list[Waiting]:
-    """Who waits or has an open offer, in the order in which they came."""
-    return [as_waiting(row) for row in await tx.rows(_WAITING, doctor=doctor)]
-
-
-async def one_waiting(tx: ReadTx, waiting_id: UUID) -> Waiting:
-    return await store.waiting(tx, waiting_id)
 
 
 async def open_offer(tx: ReadTx, waiting_id: UUID) -> UUID | None:
     found: UUID | None = await tx.value(_OPEN_OFFER, waiting=waiting_id)
     return found
-
-
-async def shown_waiting_list(tx: ReadTx, facility: Facility, entries: Sequence[Waiting]) -> list[dict[str, Any]]:
-    """A part of the list, each with the slot that is offered."""
-    rows = await tx.rows(_OPEN_OFFERS, entries=[one.waiting for one in entries])
-    offered = {row["waiting"]: row["appointment"] for row in rows}
-    return [shown_waiting(facility, one, offered.get(one.waiting)) for one in entries]
-
-
-def shown_waiting(facility: Facility, one: Waiting, offered: UUID | None) -> dict[str, Any]:
-    return {
-        "waiting": str(one.waiting),
-        "patient": str(one.patient),
-        "doctor": one.doctor,
-        "from": local(facility, one.earliest) if one.earliest else None,
-        "until": local(facility, one.latest) if one.latest else None,
-        "status": one.status.value,
-        "since": local(facility, one.created_at),
-        "appointment": str(offered) if offered else None,
-    }
 
 
 # For the jobs
@@ -303,6 +268,11 @@ async def overdue(tx: ReadTx, before: datetime, *, limit: int = 200) -> list[UUI
 
 async def unanswered(tx: ReadTx, *, limit: int = 200) -> list[UUID]:
     return [row["appointment"] for row in await tx.rows(_UNANSWERED, now=tx.now, limit=limit)]
+
+
+async def single_again(tx: ReadTx, *, limit: int = 200) -> list[UUID]:
+    """Doubled appointments to come whose time the patient has free again."""
+    return [row["appointment"] for row in await tx.rows(_SINGLE_AGAIN, now=tx.now, limit=limit)]
 
 
 async def outlived(tx: ReadTx, *, limit: int = 200) -> list[UUID]:

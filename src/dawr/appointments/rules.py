@@ -5,7 +5,7 @@ somebody stands who joined it at the start of the slot; see ``docs/decisions/app
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,7 +19,6 @@ SECRET_OUTLIVES = timedelta(hours=24)
 OFFER_LEAD = timedelta(minutes=30)
 """A slot that begins sooner is offered to nobody: there is no time left to answer and to come."""
 ANSWER_LEAD = timedelta(minutes=15)
-MOST_LAPSES = 3
 LONGEST = timedelta(minutes=LONGEST_SLOT)
 HORIZON = timedelta(days=60)
 """How far ahead slots are looked for on behalf of those who wait, when an opening brings many at once."""
@@ -61,22 +60,9 @@ TRANSITIONS: dict[Verb, tuple[tuple[Status, ...], Status]] = {
 BY_PATIENT = frozenset({Verb.RESCHEDULE, Verb.CANCEL, Verb.ACCEPT, Verb.DECLINE})
 
 
-class WaitingStatus(StrEnum):
-    WAITING = "waiting"
-    OFFERED = "offered"
-    SERVED = "served"
-    WITHDRAWN = "withdrawn"
-    ENDED = "ended"
-
-
 class AppointmentNotFound(NotFound):
     code = "appointment_not_found"
     title = N_("There is no such appointment")
-
-
-class WaitingNotFound(NotFound):
-    code = "waiting_not_found"
-    title = N_("There is no such place on the waiting list")
 
 
 class SlotTaken(Conflict):
@@ -92,11 +78,6 @@ class SlotOver(Conflict):
 class PatientBusy(Conflict):
     code = "patient_busy"
     title = N_("The patient has another appointment at this time")
-
-
-class AlreadyWaiting(Conflict):
-    code = "already_waiting"
-    title = N_("The patient is on this waiting list already")
 
 
 class WrongAppointmentState(Conflict):
@@ -139,7 +120,8 @@ class AppointmentRules:
 @dataclass(frozen=True, slots=True)
 class Appointment:
     """``waiting`` is the place on the waiting list that an offer answers, ``answer_by`` until when it is held.
-    ``needs_rebooking`` is true while the doctor is not there at its time."""
+    ``needs_rebooking`` is true while the doctor is not there at its time, ``doubled`` while the patient, since two records of
+    theirs became one, has an earlier made appointment at this time."""
 
     appointment: UUID
     patient: UUID
@@ -152,6 +134,7 @@ class Appointment:
     status: Status
     created_at: datetime
     needs_rebooking: bool = False
+    doubled: bool = False
     waiting: UUID | None = None
     answer_by: datetime | None = None
     visit: UUID | None = None
@@ -163,30 +146,6 @@ class Appointment:
 
     def secret_is_dead(self, now: datetime) -> bool:
         return now - self.ends > SECRET_OUTLIVES
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """Somebody who takes a slot that begins between ``earliest`` and ``latest``. ``lapses`` counts offers without an answer."""
-
-    waiting: UUID
-    patient: UUID
-    doctor: str
-    earliest: datetime | None
-    latest: datetime | None
-    status: WaitingStatus
-    created_at: datetime
-    lapses: int = 0
-    version: int = 0
-
-    @property
-    def stream(self) -> str:
-        return f"waiting:{self.waiting}"
-
-    def wants(self, slot: Slot) -> bool:
-        return (self.earliest is None or self.earliest <= slot.starts) and (
-            self.latest is None or slot.starts <= self.latest
-        )
 
 
 def step(one: Appointment, verb: Verb) -> Appointment:
@@ -211,6 +170,7 @@ def moved(one: Appointment, slot: Slot, *, doctor: str, clinic: str) -> Appointm
         capacity=slot.capacity,
         seat=seat,
         needs_rebooking=False,
+        doubled=False,
     )
 
 
@@ -253,33 +213,10 @@ def is_free(slot: Slot, now: datetime) -> bool:
     return now < slot.starts and slot.seat() is not None
 
 
-def offers(
-    entries: Sequence[Waiting],
-    slots: Sequence[Slot],
-    refused: Mapping[UUID, Collection[datetime]],
-    *,
-    now: datetime,
-) -> Iterator[tuple[Waiting, Slot]]:
-    """Who is offered what: first come, first served, each the earliest free slot that they want and have not left before.
-
-    ``entries`` in the order in which they came; ``slots`` in the order of time; ``refused`` the starts of an entry's past offers.
-    """
-    left = [one for one in slots if one.starts - now > OFFER_LEAD and one.seat() is not None]
-    for entry in entries:
-        known = refused.get(entry.waiting, ())
-        found = next((one for one in left if entry.wants(one) and one.starts not in known), None)
-        if found is not None:
-            yield entry, found
-            left = [one for one in left if one is not found]
+def may_be_offered(slot: Slot, now: datetime) -> bool:
+    return slot.starts - now > OFFER_LEAD and slot.seat() is not None
 
 
 def answer_by(slot: Slot, rules: AppointmentRules, *, now: datetime) -> datetime:
     """Until when an offer is held: never so long that nobody else could come."""
     return min(now + timedelta(minutes=rules.offer_minutes), slot.starts - ANSWER_LEAD)
-
-
-def after_lapse(entry: Waiting) -> Waiting:
-    """Who does not answer keeps their place, until that has happened too often."""
-    lapses = entry.lapses + 1
-    status = WaitingStatus.ENDED if lapses >= MOST_LAPSES else WaitingStatus.WAITING
-    return replace(entry, lapses=lapses, status=status)

@@ -91,6 +91,16 @@ class Schedule:
         return f"schedule:{self.doctor}"
 
 
+def at_work(schedule: Schedule, clinics: Sequence[str]) -> Schedule:
+    """The schedule as it counts for a doctor who works in these clinics: windows that name another one do not, and for who
+    works nowhere none does."""
+    windows, extra = (
+        tuple(one for one in many if clinics and one.clinic in (None, *clinics))
+        for many in (schedule.windows, schedule.extra)
+    )
+    return replace(schedule, windows=windows, extra=extra)
+
+
 @dataclass(frozen=True, slots=True)
 class Leave:
     leave: UUID

@@ -1,4 +1,4 @@
-"""Writes of appointments and of the waiting list. Whoever changes an appointment holds its doctor's schedule
+"""Writes of appointments. Whoever changes an appointment holds its doctor's schedule
 (``store_schedule.lock``), so a doctor's time is a serial object; ``load_for`` finds, authorises and locks.
 
 ``hold`` and ``release`` keep the rows that let nobody be in two places at once.
@@ -18,26 +18,22 @@ from dawr.appointments.rules import (
     ACTIVE,
     BY_PATIENT,
     LONGEST,
-    AlreadyWaiting,
     Appointment,
     AppointmentNotFound,
     PatientBusy,
     SlotTaken,
     Status,
     Verb,
-    Waiting,
-    WaitingNotFound,
-    WaitingStatus,
 )
 from dawr.appointments.rules_schedule import cells
 from dawr.appointments.store_tables import IS_ACTIVE
+from dawr.patients import queries as patients
 from dawr.platform import outbox
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.errors import Forbidden
 from dawr.platform.events import Recorded, append
 
 FIELDS = ", ".join(Appointment.__dataclass_fields__)
-_WAITING_FIELDS = ", ".join(Waiting.__dataclass_fields__)
 _ONE = f"SELECT {FIELDS} FROM appointment WHERE facility_id = %(facility_id)s AND appointment = %(appointment)s"
 _HELD = f"""
 SELECT {FIELDS} FROM appointment
@@ -59,32 +55,17 @@ INSERT INTO appointment_occupied (facility_id, who, at, appointment)
 SELECT %(facility_id)s, %(who)s, at, %(appointment)s FROM unnest(%(cells)s::timestamptz[]) AS at ORDER BY at
 ON CONFLICT DO NOTHING
 """
+_RELEASE_PATIENTS = """
+DELETE FROM appointment_occupied
+WHERE facility_id = %(facility_id)s AND appointment = ANY(%(appointments)s) AND who LIKE 'patient:%%'
+"""
 _RELEASE = """
 DELETE FROM appointment_occupied WHERE facility_id = %(facility_id)s AND appointment = %(appointment)s
-"""
-_WAITING = f"SELECT {_WAITING_FIELDS} FROM appointment_waiting WHERE facility_id = %(facility_id)s"
-_ONE_WAITING = _WAITING + " AND waiting = %(waiting)s"
-_LINE = _WAITING + " AND doctor = %(doctor)s AND status = 'waiting' ORDER BY created_at, waiting"
-_REFUSED = """
-SELECT waiting, array_agg(starts) AS starts FROM appointment
-WHERE facility_id = %(facility_id)s AND waiting = ANY(%(entries)s) AND status IN ('declined', 'lapsed') GROUP BY waiting
-"""
-_INSERT_WAITING = f"""
-INSERT INTO appointment_waiting (facility_id, {_WAITING_FIELDS})
-VALUES (%(facility_id)s, {", ".join(f"%({name})s" for name in Waiting.__dataclass_fields__)})
-"""
-_SAVE_WAITING = """
-UPDATE appointment_waiting SET status = %(status)s, lapses = %(lapses)s, version = %(version)s
-WHERE facility_id = %(facility_id)s AND waiting = %(waiting)s
 """
 
 
 def as_appointment(row: dict[str, Any]) -> Appointment:
     return Appointment(**(row | {"status": Status(row["status"])}))
-
-
-def as_waiting(row: dict[str, Any]) -> Waiting:
-    return Waiting(**(row | {"status": WaitingStatus(row["status"])}))
 
 
 # Load: find, authorise, lock
@@ -174,10 +155,25 @@ async def save(
 
 async def hold(tx: WriteTx, one: Appointment) -> None:
     """Takes the time for the doctor's seat and for the patient. ``SlotTaken``, ``PatientBusy`` where it is somebody's already."""
+    if not await _take(tx, one, f"doctor:{one.doctor}/{one.seat}"):
+        raise SlotTaken
+    if not await hold_patient(tx, one, await patients.survivor(tx, one.patient)):
+        raise PatientBusy
+
+
+async def hold_patient(tx: WriteTx, one: Appointment, person: UUID) -> bool:
+    """Takes the time for the person whose record the patient's is, or is part of; whether all of it was free."""
+    return await _take(tx, one, f"patient:{person}")
+
+
+async def _take(tx: WriteTx, one: Appointment, who: str) -> bool:
     wanted = cells(one.starts, one.ends)
-    for who, refusal in ((f"doctor:{one.doctor}/{one.seat}", SlotTaken), (f"patient:{one.patient}", PatientBusy)):
-        if await tx.execute(_HOLD, who=who, cells=wanted, appointment=one.appointment) < len(wanted):
-            raise refusal
+    return await tx.execute(_HOLD, who=who, cells=wanted, appointment=one.appointment) == len(wanted)
+
+
+async def release_patients(tx: WriteTx, several: Collection[Appointment]) -> None:
+    """Gives back what these appointments take of their patients' time, and nothing of their doctors'."""
+    await tx.execute(_RELEASE_PATIENTS, appointments=[one.appointment for one in several])
 
 
 async def _record(tx: WriteTx, actor: Actor, saved: Appointment, type_: str, data: dict[str, Any]) -> None:
@@ -206,53 +202,3 @@ async def remind(tx: WriteTx, one: Appointment, minutes: Sequence[int]) -> None:
                 "minutes": each,
             }
             await outbox.put(tx, "appointment_event", payload, key=f"{one.stream}:{start}:{each}", run_after=moment)
-
-
-# The waiting list
-
-
-async def load_waiting_for(tx: WriteTx, actor: Actor, waiting_id: UUID) -> Waiting:
-    actor.require(Right.APPOINTMENTS)
-    found = await waiting(tx, waiting_id)
-    await store_schedule.lock(tx, found.doctor)
-    return await waiting(tx, waiting_id)
-
-
-async def waiting(tx: ReadTx, waiting_id: UUID) -> Waiting:
-    row = await tx.row(_ONE_WAITING, waiting=waiting_id)
-    if row is None:
-        raise WaitingNotFound
-    return as_waiting(row)
-
-
-async def line(tx: ReadTx, doctor: str) -> list[Waiting]:
-    """Who waits for a slot of this doctor, in the order in which they came."""
-    return [as_waiting(row) for row in await tx.rows(_LINE, doctor=doctor)]
-
-
-async def refused(tx: ReadTx, entries: Sequence[Waiting]) -> dict[UUID, list[datetime]]:
-    """The starts of the offers that each has declined or left without an answer."""
-    rows = await tx.rows(_REFUSED, entries=[one.waiting for one in entries])
-    return {row["waiting"]: row["starts"] for row in rows}
-
-
-async def insert_waiting(tx: WriteTx, actor: Actor, made: Waiting) -> Waiting:
-    saved = replace(made, version=1)
-    try:
-        await tx.execute(_INSERT_WAITING, **asdict(saved))
-    except UniqueViolation as error:
-        raise AlreadyWaiting from error
-    await _record_waiting(tx, actor, saved, events.WAITING_JOINED)
-    return saved
-
-
-async def save_waiting(tx: WriteTx, actor: Actor, after: Waiting, type_: str) -> Waiting:
-    saved = replace(after, version=after.version + 1)
-    await tx.execute(_SAVE_WAITING, **asdict(saved))
-    await _record_waiting(tx, actor, saved, type_)
-    return saved
-
-
-async def _record_waiting(tx: WriteTx, actor: Actor, saved: Waiting, type_: str) -> None:
-    data = {"patient": str(saved.patient), "doctor": saved.doctor, "status": saved.status.value}
-    await append(tx, [Recorded(saved.stream, saved.version, saved.stream, type_, data, actor.label, tx.now)])

@@ -61,12 +61,18 @@ def as_leave(row: dict[str, Any]) -> Leave:
 
 async def lock(tx: WriteTx, doctor: str) -> Schedule:
     """The doctor's schedule, locked until the transaction ends. The doctor exists."""
-    row = await tx.row(_SCHEDULE + " FOR UPDATE", doctor=doctor)
-    if row is None:
+    found = await lock_known(tx, doctor)
+    if found is None:
         await tx.execute(_BEGIN, doctor=doctor)
-        row = await tx.row(_SCHEDULE + " FOR UPDATE", doctor=doctor)
-    assert row is not None
-    return as_schedule(row)
+        found = await lock_known(tx, doctor)
+    assert found is not None
+    return found
+
+
+async def lock_known(tx: WriteTx, doctor: str) -> Schedule | None:
+    """The doctor's schedule, locked; ``None`` where nobody ever asked for their time."""
+    row = await tx.row(_SCHEDULE + " FOR UPDATE", doctor=doctor)
+    return as_schedule(row) if row else None
 
 
 async def schedule(tx: ReadTx, doctor: str) -> Schedule:

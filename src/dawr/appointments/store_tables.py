@@ -2,8 +2,11 @@
 
 ``occupied`` is what makes double booking impossible: while somebody holds a seat, every five minutes of it are a row for the
 doctor's seat and a row for the patient, and the primary key lets nobody be in two places at once, whatever the slots were cut
-like when each was booked.
+like when each was booked. ``wanted`` is what those who wait want: see ``rules_waiting``.
 """
+
+from collections.abc import Iterable
+from enum import StrEnum
 
 from sqlalchemy import (
     Boolean,
@@ -20,18 +23,27 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from dawr.appointments.rules import ACTIVE, Status, WaitingStatus
+from dawr.appointments.rules import ACTIVE, Status
 from dawr.appointments.rules_schedule import LARGEST_CAPACITY, Reason
+from dawr.appointments.rules_waiting import CELLS, KEPT, OPEN, WaitingStatus
 from dawr.platform.schema import facility_table
 
-IS_ACTIVE = f"status IN ({', '.join(repr(one.value) for one in ACTIVE)})"
+
+def _any_of(several: Iterable[StrEnum]) -> str:
+    return f"status IN ({', '.join(repr(one.value) for one in several)})"
+
+
+IS_ACTIVE = _any_of(ACTIVE)
+IS_OPEN = _any_of(OPEN)
+IS_KEPT = _any_of(KEPT)
+NEEDS_ATTENTION = "status = 'booked' AND (needs_rebooking OR doubled)"
 
 
 def _patient() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["facility_id", "patient"], ["patient.facility_id", "patient.patient"])
 
 
-def _one_of(kind: type[Status] | type[Reason] | type[WaitingStatus]) -> str:
+def _one_of(kind: type[StrEnum]) -> str:
     return ", ".join(repr(one.value) for one in kind)
 
 
@@ -80,7 +92,7 @@ waiting = facility_table(
         "doctor",
         "patient",
         unique=True,
-        postgresql_where=text("status IN ('waiting', 'offered')"),
+        postgresql_where=text(IS_OPEN),
     ),
     Index(
         "appointment_waiting_order_idx",
@@ -88,10 +100,26 @@ waiting = facility_table(
         "doctor",
         "created_at",
         "waiting",
-        postgresql_where=text("status = 'waiting'"),
+        postgresql_where=text(IS_OPEN),
     ),
+    Index("appointment_waiting_list_idx", "facility_id", "created_at", "waiting", postgresql_where=text(IS_OPEN)),
+    Index("appointment_waiting_patient_idx", "facility_id", "patient", postgresql_where=text(IS_KEPT)),
     Index("appointment_waiting_latest_idx", "facility_id", "latest", postgresql_where=text("status = 'waiting'")),
     grants="SELECT, INSERT, UPDATE",
+)
+
+wanted = facility_table(
+    "appointment_wanted",
+    Column("doctor", Text, primary_key=True),
+    Column("node", Integer, primary_key=True),
+    Column("created_at", DateTime(timezone=True), primary_key=True),
+    Column("waiting", Uuid, primary_key=True),
+    ForeignKeyConstraint(
+        ["facility_id", "waiting"], ["appointment_waiting.facility_id", "appointment_waiting.waiting"]
+    ),
+    CheckConstraint(f"node BETWEEN 1 AND {2 * CELLS - 1}", name="node"),
+    Index("appointment_wanted_idx", "facility_id", "waiting"),
+    grants="SELECT, INSERT, DELETE",
 )
 
 appointment = facility_table(
@@ -107,6 +135,7 @@ appointment = facility_table(
     Column("status", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("needs_rebooking", Boolean, nullable=False, server_default=text("false")),
+    Column("doubled", Boolean, nullable=False, server_default=text("false")),
     Column("waiting", Uuid),
     Column("answer_by", DateTime(timezone=True)),
     Column("visit", Uuid),
@@ -134,6 +163,7 @@ appointment = facility_table(
     ),
     Index("appointment_patient_idx", "facility_id", "patient", "starts", "appointment"),
     Index("appointment_day_idx", "facility_id", "starts", "appointment"),
+    Index("appointment_attention_idx", "facility_id", "starts", "appointment", postgresql_where=text(NEEDS_ATTENTION)),
     Index("appointment_waiting_idx", "facility_id", "waiting", postgresql_where=text("waiting IS NOT NULL")),
     Index("appointment_booked_idx", "facility_id", "starts", postgresql_where=text("status = 'booked'")),
     Index("appointment_offered_idx", "facility_id", "answer_by", postgresql_where=text("status = 'offered'")),

@@ -16,6 +16,7 @@ from dawr.facilities.queries import Context
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import Paged
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 
@@ -49,6 +50,18 @@ async def consultation(
     said = [one for one in versions if one.standing is not Standing.ENTERED_IN_ERROR]
     told = {"notes": said[-1].notes, "versions": [one.answer() for one in versions]}
     return answer(queries.card(found) | told)
+
+
+@router.get("/consultations/{consultation}/accesses", responses=documented(401, 403) | answers(shapes.AccessesAnswer))
+async def accesses(consultation: IdInBody, here: Here, page: Paged) -> Response:
+    """Who read the notes of a ticket without a visit, when and why, newest first; for administrators. Of all others the
+    patient's own list tells."""
+    async with here.read() as tx:
+        (before,) = page.position(UUID) or (None,)
+        found = await queries.accesses(tx, here, consultation, before=before, limit=page.limit + 1)
+        total = {"total": await queries.accesses_count(tx, consultation)} if page.total else {}
+    shown, following = page.cut(found, key=lambda one: [one.access])
+    return answer({"items": [one.answer() for one in shown], "next": following} | total)
 
 
 @router.patch("/consultations/{consultation}", responses=CHANGES | answers(shapes.ConsultationAnswer))

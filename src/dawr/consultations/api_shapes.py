@@ -103,6 +103,19 @@ class OpenedConsultation(ConsultationAnswer):
     versions: list[NoteAnswer]
 
 
+class AccessAnswer(BaseModel):
+    access: str
+    at: AwareDatetime
+    actor: str
+    reason: str | None
+
+
+class AccessesAnswer(BaseModel):
+    items: list[AccessAnswer]
+    next: str | None
+    total: int | None = None
+
+
 class DoctorFigures(BaseModel):
     doctor: str
     consultations: int

@@ -142,10 +142,15 @@ async def open_notes(
     tx: WriteTx, here: Context, consultation_id: UUID, *, reason: str | None
 ) -> tuple[Consultation, list[Version]]:
     """A consultation with every version of its notes. It is part of the patient's record, which is opened for it: that is
-    written down, and asks for a reason where ``open_record`` does."""
+    written down, and asks for a reason where ``open_record`` does. Of notes that are part of nobody's record it is written down
+    beside them."""
     found = await queries.of_id(tx, here, consultation_id)
     if found.patient is not None:
         await patients.open_record(tx, here, found.patient, purpose=Purpose.CARE, reason=reason)
+    else:
+        access = new_id(tx.now)
+        sealed = queries.sealed_reason(here, access, reason) if reason else None
+        await store.note_access(tx, here.actor, found, access, reason_sealed=sealed)
     return found, await queries.versions(tx, here, found)
 
 

@@ -38,6 +38,13 @@ ORDER BY p.id DESC LIMIT %(limit)s
 _FIGURES = """
 SELECT consultations, mean_seconds FROM doctor_average WHERE facility_id = %(facility_id)s AND doctor = %(doctor)s
 """
+_ACCESSES = """
+SELECT access, at, actor, reason_sealed FROM consultation_access
+WHERE facility_id = %(facility_id)s AND consultation = %(id)s AND access < %(before)s ORDER BY access DESC LIMIT %(limit)s
+"""
+_COUNT_ACCESSES = """
+SELECT count(*) FROM consultation_access WHERE facility_id = %(facility_id)s AND consultation = %(id)s
+"""
 _LAST_ID = UUID(int=2**128 - 1)
 
 
@@ -105,6 +112,52 @@ async def figures(tx: ReadTx, doctor_id: str) -> dict[str, Any]:
         await facilities.doctor(tx, doctor_id)
     counted = row or {"consultations": 0, "mean_seconds": None}
     return {"doctor": doctor_id} | counted
+
+
+# Who read notes that are part of no patient's record
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    access: UUID
+    at: datetime
+    actor: str
+    reason: str | None
+
+    def answer(self) -> dict[str, Any]:
+        told = {"access": str(self.access), "at": self.at.isoformat(), "actor": self.actor}
+        return told | {"reason": self.reason}
+
+
+async def accesses(
+    tx: ReadTx, here: Context, consultation_id: UUID, *, before: UUID | None = None, limit: int = 50
+) -> list[Access]:
+    """Newest first, from before the access ``before`` on. Where the ticket belonged to a visit there are none: who read those
+    notes is in the patient's trail."""
+    here.actor.require(Right.RECORDS)
+    await store.consultation(tx, consultation_id)
+    rows = await tx.rows(_ACCESSES, id=consultation_id, before=before or _LAST_ID, limit=limit)
+    return [Access(reason=_reason(here, row), **row) for row in rows]
+
+
+async def accesses_count(tx: ReadTx, consultation_id: UUID) -> int:
+    found: int = await tx.value(_COUNT_ACCESSES, id=consultation_id)
+    return found
+
+
+def sealed_reason(here: Context, access: UUID, reason: str) -> bytes:
+    return here.services.keyring.seal(reason, facility=str(here.facility.id), where=_reason_place(access))
+
+
+def _reason(here: Context, row: dict[str, Any]) -> str | None:
+    sealed_, facility = row.pop("reason_sealed"), str(here.facility.id)
+    return (
+        here.services.keyring.open(sealed_, facility=facility, where=_reason_place(row["access"])) if sealed_ else None
+    )
+
+
+def _reason_place(access: UUID) -> str:
+    return f"consultation_access.reason:{access}"
 
 
 # Notes

@@ -42,6 +42,10 @@ SELECT v.visit, v.patient FROM visit_ticket vt
 JOIN visit v ON v.facility_id = vt.facility_id AND v.visit = vt.visit
 WHERE vt.facility_id = %(facility_id)s AND vt.ticket = %(ticket)s
 """
+_ACCESS = """
+INSERT INTO consultation_access (facility_id, access, consultation, at, actor, reason_sealed)
+VALUES (%(facility_id)s, %(access)s, %(consultation)s, %(at)s, %(actor)s, %(reason_sealed)s)
+"""
 _STANDING = f"""
 SELECT {FIELDS} FROM consultation
 WHERE facility_id = %(facility_id)s AND ticket = ANY(%(tickets)s) AND standing <> 'entered_in_error'
@@ -106,6 +110,14 @@ async def uncount(tx: WriteTx, withdrawn: Consultation) -> None:
     """Takes a consultation out of the average of its doctor."""
     if withdrawn.doctor is not None:
         await tx.execute(_UNCOUNT, doctor=withdrawn.doctor, seconds=withdrawn.duration_seconds)
+
+
+async def note_access(
+    tx: WriteTx, actor: Actor, one: Consultation, access: UUID, *, reason_sealed: bytes | None
+) -> None:
+    """That somebody read notes which are part of no patient's record."""
+    row = {"access": access, "consultation": one.id, "reason_sealed": reason_sealed}
+    await tx.execute(_ACCESS, at=tx.now, actor=actor.label, **row)
 
 
 async def _note(tx: WriteTx, one: Consultation, notes_sealed: bytes) -> None:

@@ -77,6 +77,20 @@ consultation_note = facility_table(
     grants="SELECT, INSERT, UPDATE (notes_sealed)",
 )
 
+# Who read the notes of a ticket without a visit: the trail of a patient's record holds all other readings.
+consultation_access = facility_table(
+    "consultation_access",
+    Column("access", Uuid, primary_key=True),
+    Column("consultation", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason_sealed", LargeBinary),
+    ForeignKeyConstraint(["facility_id", "consultation"], ["consultation.facility_id", "consultation.id"]),
+    Index("consultation_access_idx", "facility_id", "consultation", "access"),
+    # Never written again, but sealed with another key.
+    grants="SELECT, INSERT, UPDATE (reason_sealed)",
+)
+
 doctor_average = facility_table(
     "doctor_average",
     Column("doctor", Text, primary_key=True),

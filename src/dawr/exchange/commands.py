@@ -7,6 +7,7 @@ nothing. No lock is held longer than one transaction, and none of a whole table.
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -48,9 +49,9 @@ class Tally:
     done: bool = False
 
 
-def importer_of(here: Context, kind: Kind) -> Importer:
+def importer_of(here: Context, kind: Kind, *, alike: bool = False) -> Importer:
     makers: dict[Kind, Callable[[Context], Importer]] = {
-        Kind.PATIENTS: Patients,
+        Kind.PATIENTS: partial(Patients, alike=alike),
         Kind.DOCTORS: Doctors,
         Kind.SCHEDULES: Schedules,
     }
@@ -58,13 +59,22 @@ def importer_of(here: Context, kind: Kind) -> Importer:
 
 
 async def bring(
-    here: Context, sheet: Sheet, kind: Kind, report: Report, tell: Tell, *, dry_run: bool, skip_mistakes: bool
+    here: Context,
+    sheet: Sheet,
+    kind: Kind,
+    report: Report,
+    tell: Tell,
+    *,
+    dry_run: bool,
+    skip_mistakes: bool,
+    alike: bool = False,
 ) -> Tally:
-    """Imports a file. ``Tally.done`` is false where nothing was to be taken: a dry run, or mistakes that are not skipped."""
-    tally = await _examine(importer_of(here, kind), sheet, report, tell)
+    """Imports a file. ``Tally.done`` is false where nothing was to be taken: a dry run, or mistakes that are not skipped.
+    ``alike``: patients whose rows say the same are as many people, and no mistake."""
+    tally = await _examine(importer_of(here, kind, alike=alike), sheet, report, tell)
     if dry_run or (tally.skipped and not skip_mistakes):
         return tally
-    await _take(importer_of(here, kind), sheet, report, tell, tally)
+    await _take(importer_of(here, kind, alike=alike), sheet, report, tell, tally)
     await note(here, events.IMPORT_MADE, {"what": kind.value, "rows": tally.taken, "skipped": tally.skipped})
     tally.done = True
     return tally

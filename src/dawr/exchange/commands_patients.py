@@ -1,6 +1,7 @@
 """Patients out of a file: checked by the patients' own checks, made by their own command, claimed so that none is made twice."""
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -39,9 +40,12 @@ class Wanted:
 class Patients:
     batch = BATCH_ROWS
 
-    def __init__(self, here: Context) -> None:
+    def __init__(self, here: Context, *, alike: bool = False) -> None:
+        """``alike``: rows that say the same are as many people."""
         self._here = here
+        self._alike = alike
         self._lines: dict[bytes, int] = {}
+        self._times: Counter[bytes] = Counter()
 
     def units(self, rows: Iterable[Row]) -> Iterator[Unit]:
         return ((row,) for row in rows)
@@ -61,12 +65,15 @@ class Patients:
             except MistakeInIdentity as problem:
                 column = problem.extra["field"]
                 reading.wrong(column, SAYS.get(column, problem.title))
-        wanted = Wanted(identity, key_of(self._here, identity))
+        key = key_of(self._here, identity)
         if not reading.mistakes:
-            first = self._lines.setdefault(wanted.key.key, row.line)
-            if first != row.line:
+            first = self._lines.setdefault(key.key, row.line)
+            self._times[key.key] += 1
+            if self._alike:
+                key = key_of(self._here, identity, nth=self._times[key.key])
+            elif first != row.line:
                 reading.wrong("", TWICE.format(line=first))
-        return Checked(row.line, 1, wanted, tuple(reading.mistakes))
+        return Checked(row.line, 1, Wanted(identity, key), tuple(reading.mistakes))
 
     async def likely(self, checked: Sequence[Checked]) -> Sequence[Likely]:
         """Those rows that are likely about somebody who is there, and whom no earlier run of this file has made."""
@@ -124,10 +131,11 @@ class Patients:
         return done, len(claims)
 
 
-def key_of(here: Context, identity: Identity) -> Key:
-    """What a row is claimed by: the same for every row that says the same, in this facility. It outlives a change of keys."""
+def key_of(here: Context, identity: Identity, *, nth: int = 1) -> Key:
+    """What a row is claimed by: the same for every row that says the same, in this facility, but for the ``nth`` that shall be a
+    person of their own. It outlives a change of keys."""
     keyring = here.services.keyring
-    says = orjson.dumps(cells_of(identity))
+    says = orjson.dumps(cells_of(identity) + [nth] * (nth > 1))
     digest = keyring.blind(says.decode(), facility=str(here.facility.id), where=_WHERE)
     return Key(CALLER, digest, partial(_signed, here, digest))
 

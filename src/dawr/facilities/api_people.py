@@ -147,7 +147,8 @@ async def change_doctor(doctor: SlugInPath, body: DoctorChange, here: Here) -> R
 
 @router.post("/doctors/{doctor}/archive", tags=["doctors"], responses=CHANGES)
 async def archive_doctor(doctor: SlugInPath, here: Here) -> Response:
-    """409 ``still_in_use`` while open tickets name the doctor."""
+    """409 ``still_in_use`` while open tickets name the doctor. What is booked with them is kept and flagged: it needs another
+    doctor. ``restore`` takes it back."""
 
     async def work(tx: WriteTx) -> Outcome:
         open_tickets = here.services.additions.get(OPEN_TICKETS)
@@ -158,6 +159,17 @@ async def archive_doctor(doctor: SlugInPath, here: Here) -> Response:
         return {"doctor": done.record, "archived": True}
 
     return await once(here, work, show)
+
+
+@router.post("/doctors/{doctor}/restore", tags=["doctors"], responses=CHANGES)
+async def restore_doctor(doctor: SlugInPath, here: Here) -> Response:
+    """Takes an archiving back. Appointments to come that needed another doctor because of it stand again, and who waited for
+    this one waits again."""
+
+    async def work(tx: WriteTx) -> Outcome:
+        return outcome((await commands_people.restore_doctor(tx, here.actor, doctor=doctor)).id)
+
+    return await once(here, work, lambda tx, done: _doctor_now(here, tx, done.record))
 
 
 async def _doctor_now(here: Context, tx: ReadTx, doctor_id: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from dawr.facilities.rules_settings import (
     require_desk_name,
     require_slug,
 )
+from dawr.platform import listeners
 from dawr.platform.db import ReadTx, WriteTx
 
 OPEN_TICKETS = "open_tickets"
@@ -160,8 +161,9 @@ async def renew_poster(tx: WriteTx, actor: Actor, *, clinic: str) -> Clinic:
 async def archive_clinic(tx: WriteTx, actor: Actor, *, clinic: str, open_tickets: OpenTickets | None) -> None:
     """Gone from every list; its history stays, and its short name and prefix stay taken."""
     found = await store.load_clinic_for(tx, actor, clinic)
-    await require_nobody(tx, open_tickets, clinic=clinic)
     await store.take_all_from_clinic(tx, found)
+    await tell_doctors_changed(tx, actor, found.doctors)
+    await require_nobody(tx, open_tickets, clinic=clinic)
     await store.save_clinic(tx, actor, found, events.CLINIC_ARCHIVED, {}, archived_on=await today(tx))
 
 
@@ -194,6 +196,11 @@ async def _save_clinic(tx: WriteTx, actor: Actor, before: Clinic, after: Clinic,
 
 
 # What several verbs ask
+
+
+async def tell_doctors_changed(tx: WriteTx, actor: Actor, doctors: Sequence[str]) -> None:
+    """To be called before queues are locked: whoever hears this holds schedules, which come before queues."""
+    await listeners.tell(tx, events.DOCTORS_CHANGED, [(actor, one) for one in sorted(doctors)])
 
 
 def require_version(version: int | None, current: Mapping[str, Any]) -> None:

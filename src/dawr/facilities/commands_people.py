@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from dawr.accounts.rules import Actor, Right
-from dawr.facilities import events, store
-from dawr.facilities.commands import OpenTickets, require_nobody, require_version, today
+from dawr.facilities import events, queries, store
+from dawr.facilities.commands import OpenTickets, require_nobody, require_version, tell_doctors_changed, today
 from dawr.facilities.rules import Department, Doctor, Names, StillInUse
 from dawr.facilities.rules_settings import clean_names, department_settings, difference, doctor_settings, require_slug
 from dawr.platform.db import WriteTx
+from dawr.platform.events import last
 
 # Departments
 
@@ -76,16 +77,38 @@ async def change_doctor(
     if changed == found:
         return found
     await store.hold_clinics(tx, changed.clinics)
-    await _require_may_leave(tx, found, changed.clinics, open_tickets)
     data: dict[str, Any] = difference(doctor_settings(found), doctor_settings(changed))
-    return await store.save_doctor(tx, actor, changed, events.DOCTOR_CHANGED, data)
+    saved = await store.save_doctor(tx, actor, changed, events.DOCTOR_CHANGED, data)
+    if changed.clinics != found.clinics:
+        await tell_doctors_changed(tx, actor, [saved.id])
+    await _require_may_leave(tx, found, changed.clinics, open_tickets)
+    return saved
 
 
 async def archive_doctor(tx: WriteTx, actor: Actor, *, doctor: str, open_tickets: OpenTickets | None) -> None:
+    """Gone from every list; their history stays, and their short name stays taken."""
     found = await store.load_doctor_for(tx, actor, doctor)
-    await _require_may_leave(tx, found, (), open_tickets)
     gone, day = replace(found, clinics=()), await today(tx)
-    await store.save_doctor(tx, actor, gone, events.DOCTOR_ARCHIVED, {}, archived_on=day)
+    data = {"clinics": list(found.clinics)}
+    await store.save_doctor(tx, actor, gone, events.DOCTOR_ARCHIVED, data, archived_on=day)
+    await tell_doctors_changed(tx, actor, [doctor])
+    await _require_may_leave(tx, found, (), open_tickets)
+
+
+async def restore_doctor(tx: WriteTx, actor: Actor, *, doctor: str) -> Doctor:
+    """Takes the archiving back: the doctor is in the clinics again that they worked in, those that are there still."""
+    found = await store.load_archived_doctor_for(tx, actor, doctor)
+    if found is None:
+        return await queries.doctor(tx, doctor)
+    left = await last(tx, f"doctor:{doctor}")
+    worked_in = left.data.get("clinics", []) if left else []
+    there = await queries.clinics_named(await queries.clinics_asked(tx, worked_in))
+    back = replace(found, clinics=_each_once([one.id for one in there]))
+    await store.hold_clinics(tx, back.clinics)
+    data = {"clinics": list(back.clinics)}
+    saved = await store.save_doctor(tx, actor, back, events.DOCTOR_RESTORED, data)
+    await tell_doctors_changed(tx, actor, [doctor])
+    return saved
 
 
 async def _require_may_leave(

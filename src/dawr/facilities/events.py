@@ -26,3 +26,7 @@ DESK_REMOVED = "desk_removed"
 DOCTOR_CREATED = "doctor_created"
 DOCTOR_CHANGED = "doctor_changed"
 DOCTOR_ARCHIVED = "doctor_archived"
+DOCTOR_RESTORED = "doctor_restored"
+
+DOCTORS_CHANGED = "doctors_changed"
+"""Told in the transaction (``platform.listeners``): pairs of the actor and a doctor whose clinics are others from here on."""

@@ -45,6 +45,10 @@ _LOCK_DOCTOR = """
 SELECT 1 FROM doctor WHERE facility_id = %(facility_id)s AND doctor = %(id)s AND archived_on IS NULL
 FOR NO KEY UPDATE
 """
+_LOCK_ARCHIVED_DOCTOR = """
+SELECT doctor AS id, name, version FROM doctor
+WHERE facility_id = %(facility_id)s AND doctor = %(id)s AND archived_on IS NOT NULL FOR NO KEY UPDATE
+"""
 _HOLD_DEPARTMENT = """
 SELECT 1 FROM department WHERE facility_id = %(facility_id)s AND department = %(id)s AND archived_on IS NULL FOR SHARE
 """
@@ -140,6 +144,13 @@ async def load_doctor_for(tx: WriteTx, actor: Actor, doctor_id: str) -> Doctor:
     if not await tx.execute(_LOCK_DOCTOR, id=doctor_id):
         raise DoctorNotFound
     return await queries.doctor(tx, doctor_id)
+
+
+async def load_archived_doctor_for(tx: WriteTx, actor: Actor, doctor_id: str) -> Doctor | None:
+    """A doctor who was archived, in no clinic; ``None`` for one who was not, or whom nobody knows."""
+    actor.require(Right.SETTINGS)
+    row = await tx.row(_LOCK_ARCHIVED_DOCTOR, id=doctor_id)
+    return Doctor(**row, clinics=()) if row else None
 
 
 async def hold_department(tx: WriteTx, department_id: str | None) -> None:

@@ -1,6 +1,6 @@
 """How notices, messages and rules are shown over HTTP."""
 
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from dawr.notifications import texts
 from dawr.notifications.addresses import Addresses
 from dawr.notifications.queries import DeliveryView, NoticeView
 from dawr.notifications.rules import RESENDABLE, Audience, Moment, Quiet, Rule, Rules, masked
+from dawr.platform.clock import iso
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.bodies import Body
@@ -96,10 +97,6 @@ def _text(value: UUID | None) -> str | None:
     return str(value) if value else None
 
 
-def _iso(value: datetime | None) -> str | None:
-    return value.isoformat() if value else None
-
-
 # The delivery log
 
 
@@ -127,8 +124,8 @@ def delivery_card(here: Context, addresses: Addresses, one: DeliveryView) -> dic
         "appointment": _text(one.appointment),
         "created_at": one.created_at.isoformat(),
         "due": one.due.isoformat(),
-        "tried_at": _iso(one.tried_at),
-        "ended_at": _iso(one.ended_at),
+        "tried_at": iso(one.tried_at),
+        "ended_at": iso(one.ended_at),
     }
 
 

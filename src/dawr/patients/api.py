@@ -11,11 +11,12 @@ from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
 from dawr.patients import api_shapes as shapes
 from dawr.patients import commands, queries, queries_find
-from dawr.patients.api_shapes import PatientId, answers, cursor_of, read_cursor
+from dawr.patients.api_shapes import PatientId, answers
 from dawr.patients.rules import Purpose
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import WriteTx
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import Paged, cursor_of, position_of
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ratelimit import Limit
@@ -65,9 +66,11 @@ async def search(body: shapes.Search, here: Here) -> Response:
     Newest records first. A POST, because what is looked for must not stand in an address."""
     here.actor.require(Right.PATIENTS)
     await _count_search(here)
+    (before,) = position_of(body.cursor, UUID) or (None,)
     async with here.read() as tx:
-        found = await queries_find.search(tx, here, body.query, before=read_cursor(body.cursor), limit=body.limit)
-    return answer({"items": [one.summary() for one in found.cards], "next": cursor_of(found.after)})
+        found = await queries_find.search(tx, here, body.query, before=before, limit=body.limit)
+    following = cursor_of([found.after]) if found.after else None
+    return answer({"items": [one.summary() for one in found.cards], "next": following})
 
 
 @router.get("/{patient:uuid}", responses=READS | _CARD)
@@ -113,19 +116,15 @@ async def unmerge(patient: PatientId, here: Here) -> Response:
 
 
 @router.get("/{patient}/accesses", responses=READS | answers(shapes.AccessesAnswer))
-async def accesses(
-    patient: PatientId,
-    here: Here,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=40)] = None,
-) -> Response:
+async def accesses(patient: PatientId, here: Here, page: Paged) -> Response:
     """Who read the record, when and why, newest first; for administrators."""
     here.actor.require(Right.RECORDS)
     async with here.read() as tx:
-        found = await queries.accesses(tx, here, patient, before=read_cursor(cursor), limit=limit + 1)
-    page = found[:limit]
-    last = page[-1].access if len(found) > limit else None
-    return answer({"items": [one.answer() for one in page], "next": cursor_of(last)})
+        (before,) = page.position(UUID) or (None,)
+        found = await queries.accesses(tx, here, patient, before=before, limit=page.limit + 1)
+        total = {"total": await queries.accesses_count(tx, patient)} if page.total else {}
+    shown, following = page.cut(found, key=lambda one: [one.access])
+    return answer({"items": [one.answer() for one in shown], "next": following} | total)
 
 
 async def _count_opening(here: Context) -> None:
@@ -141,9 +140,10 @@ async def _opened(here: Context, patient: PatientId, asked: shapes.Opening) -> R
         return answer(card.answer())
 
 
-async def _card_now(here: Context, tx: ReadTx, done: Outcome) -> dict[str, Any]:
+async def _card_now(here: Context, tx: WriteTx, done: Outcome) -> dict[str, Any]:
     here.actor.require(Right.PATIENTS)
-    return (await queries.card(tx, here, UUID(done.record))).answer()
+    # The answer is the whole record, so this is a reading, too.
+    return (await commands.open_record(tx, here, UUID(done.record), purpose=Purpose.RECEPTION)).answer()
 
 
 async def _count_search(here: Context) -> None:

@@ -1,16 +1,12 @@
 """What is asked of a patient and answered about one, over HTTP."""
 
-import base64
-import binascii
-from datetime import date, time
+from datetime import time
 from typing import Annotated, Any
-from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from dawr.patients.rules import Channel, Gender, Identity, Preferences, Purpose
-from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, OpaqueId, PersonName, Phone, Reason
+from dawr.platform.http.bodies import Body, Day, OpaqueId, PersonName, Phone, Reason
 
 MOST_PHONES = 5
 EMPTIABLE = frozenset(
@@ -19,7 +15,6 @@ EMPTIABLE = frozenset(
 
 
 PatientId = OpaqueId
-Day = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"), AfterValidator(date.fromisoformat)]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$")]
 Number = Annotated[str, StringConstraints(min_length=1, max_length=64)]
@@ -100,7 +95,7 @@ class NewPatient(PatientFields):
 class Search(Body):
     query: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     limit: Annotated[int, Field(ge=1, le=20)] = 20
-    cursor: Annotated[str, StringConstraints(max_length=40)] | None = None
+    cursor: Annotated[str, StringConstraints(max_length=100)] | None = None
 
 
 class Opening(Body):
@@ -177,20 +172,8 @@ class AccessAnswer(BaseModel):
 class AccessesAnswer(BaseModel):
     items: list[AccessAnswer]
     next: str | None
+    total: int | None = None
 
 
 def answers(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": model, "description": "Done"}}
-
-
-def cursor_of(last: UUID | None) -> str | None:
-    return None if last is None else base64.urlsafe_b64encode(last.bytes).rstrip(b"=").decode()
-
-
-def read_cursor(text: str | None) -> UUID | None:
-    if text is None:
-        return None
-    try:
-        return UUID(bytes=base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-    except (ValueError, binascii.Error):
-        raise Invalid(N_("This cursor was not given by a page of this list")) from None

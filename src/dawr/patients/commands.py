@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from dataclasses import fields as fields_of
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,15 @@ from dawr.platform.ids import new_id
 from dawr.platform.services import Services
 
 _PUT_BACK = "erased before; an older backup had brought the record back"
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouped:
+    """``people``: each a surviving record, which now answers for others than before. ``parted``: they were one until now."""
+
+    here: Context
+    people: tuple[UUID, ...]
+    parted: bool = False
 
 
 async def create(tx: WriteTx, here: Context, identity: Identity) -> PatientCard:
@@ -59,6 +68,7 @@ async def hold(tx: WriteTx, patient_id: UUID) -> UUID:
 
 async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:
     """As ``hold``, and nobody else holds the record meanwhile: for whoever is about to end it."""
+    await listeners.tell(tx, events.RECORDS_CHANGING, [patient_id])
     return await store.hold_whole(tx, patient_id)
 
 
@@ -80,17 +90,23 @@ async def open_record(
 
 async def merge(tx: WriteTx, here: Context, patient_id: UUID, *, into: UUID) -> PatientCard:
     """From now on the one record answers for both. Nothing of the other is changed or lost, so that it can be undone."""
+    here.actor.require(Right.PATIENTS)
+    await listeners.tell(tx, events.RECORDS_CHANGING, [patient_id, into])
     patient, other = await store.load_two_for(tx, here, patient_id, into, Right.PATIENTS)
     if patient.id == other.id:
         raise CannotMerge
     await store.merge(tx, here, patient, other)
+    await listeners.tell(tx, events.RECORDS_CHANGED, [Regrouped(here, (other.id,))])
     return await queries.card(tx, here, other.id)
 
 
 async def unmerge(tx: WriteTx, here: Context, patient_id: UUID) -> PatientCard:
     """Takes a merged record out again, with what had been merged into it before."""
+    here.actor.require(Right.PATIENTS)
+    await listeners.tell(tx, events.RECORDS_CHANGING, [patient_id])
     survivor = await store.load_part_for(tx, here, patient_id, Right.PATIENTS)
     await store.unmerge(tx, here, patient_id, survivor)
+    await listeners.tell(tx, events.RECORDS_CHANGED, [Regrouped(here, (patient_id, survivor), parted=True)])
     return await queries.card(tx, here, patient_id)
 
 
@@ -98,6 +114,8 @@ async def erase(tx: WriteTx, here: Context, patient_id: UUID, reason: str) -> li
     """Destroys the keys of the record and of those merged into it, for good; their ids, which higher floors are told as
     ``patient_erased``. That it happened stays: the rows, an event each, and lines in a file outside the database, on disk
     before this commits. Where the commit then fails, the erasure that was asked for is done at the next start."""
+    here.actor.require(Right.RECORDS)
+    await listeners.tell(tx, events.RECORDS_CHANGING, [patient_id])
     found = await store.load_for(tx, here, patient_id, Right.RECORDS, whole=True)
     gone = await store.erase(tx, here, await queries.family(tx, found.id), why=reason)
     await listeners.tell(tx, events.PATIENT_ERASED, gone)
@@ -115,6 +133,7 @@ async def erase_again(services: Services) -> int:
         here = _inside(services, found)
         async with here.write() as tx:
             left = await store.not_erased(tx, patients)
+            await listeners.tell(tx, events.RECORDS_CHANGING, left)
             gone = await store.erase(tx, here, left, why=_PUT_BACK) if left else []
             await listeners.tell(tx, events.PATIENT_ERASED, gone)
         count += len(gone)

@@ -10,3 +10,9 @@ PATIENT_JOINED = "patient_joined"
 PATIENT_UNMERGED = "patient_unmerged"
 PATIENT_PARTED = "patient_parted"
 PATIENT_ERASED = "patient_erased"
+
+RECORDS_CHANGING = "records_changing"
+"""Told in the transaction (``platform.listeners``) before any record is locked: ids of records that are to be merged, parted or
+erased. Whoever locks what comes before patients does so then."""
+RECORDS_CHANGED = "records_changed"
+"""Told after a merge or a parting, see ``commands.Regrouped``."""

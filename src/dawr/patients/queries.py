@@ -29,6 +29,7 @@ FROM patient s LEFT JOIN patient_key k ON k.facility_id = s.facility_id AND k.pa
 WHERE s.facility_id = %(facility_id)s AND s.patient = ANY(%(patients)s)
 """
 _KEYS = "SELECT patient, wrapped FROM patient_key WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s)"
+_SURVIVOR = "SELECT survivor FROM patient WHERE facility_id = %(facility_id)s AND patient = %(patient)s"
 _FAMILY = """
 SELECT patient FROM patient WHERE facility_id = %(facility_id)s
   AND survivor = (SELECT survivor FROM patient WHERE facility_id = %(facility_id)s AND patient = %(patient)s)
@@ -38,6 +39,9 @@ _ACCESSES = """
 SELECT access, patient, at, actor, purpose, break_glass, reason_sealed FROM patient_access
 WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s) AND access < %(before)s
 ORDER BY access DESC LIMIT %(limit)s
+"""
+_COUNT_ACCESSES = """
+SELECT count(*) FROM patient_access WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s)
 """
 # After every id. A condition with OR would not be looked up in an index under row-level security.
 END = UUID(int=2**128 - 1)
@@ -88,6 +92,14 @@ async def own_cards(tx: ReadTx, here: Context, patient_ids: Collection[UUID]) ->
     """Each record as it is, merged or not, with the surviving one's id before it."""
     rows = await tx.rows(_OWN, patients=list(patient_ids))
     return {row["patient"]: (row["survivor"], card_of(tx, here.services.keyring, row)) for row in rows}
+
+
+async def survivor(tx: ReadTx, patient_id: UUID) -> UUID:
+    """The record that answers for this one: itself, or that which it was merged into."""
+    found: UUID | None = await tx.value(_SURVIVOR, patient=patient_id)
+    if found is None:
+        raise PatientNotFound
+    return found
 
 
 async def family(tx: ReadTx, patient_id: UUID) -> list[UUID]:
@@ -181,6 +193,11 @@ async def accesses(
     held = await keys(tx, here, whole)
     rows = await tx.rows(_ACCESSES, patients=whole, before=before or END, limit=limit)
     return [_access(row, held.get(row["patient"])) for row in rows]
+
+
+async def accesses_count(tx: ReadTx, patient_id: UUID) -> int:
+    found: int = await tx.value(_COUNT_ACCESSES, patients=await family(tx, patient_id))
+    return found
 
 
 def reason_place(access: UUID) -> str:

@@ -23,7 +23,6 @@ from dawr.platform.ids import new_id
 
 ERASED_WHY = "patient.erased_why"
 _RACES = 5
-_SURVIVOR = "SELECT survivor FROM patient WHERE facility_id = %(facility_id)s AND patient = %(patient)s"
 _LOCK = """
 SELECT 1 FROM patient
 WHERE facility_id = %(facility_id)s AND patient = %(patient)s AND survivor = %(patient)s AND status = 'active'
@@ -134,7 +133,7 @@ async def load_for(tx: WriteTx, here: Context, patient_id: UUID, right: Right, *
 async def load_two_for(tx: WriteTx, here: Context, one: UUID, other: UUID, right: Right) -> tuple[Loaded, Loaded]:
     """Two surviving records, both locked whole, in the order of their ids whoever asks."""
     here.actor.require(right)
-    locked = {asked: await _survivor(tx, asked) for asked in (one, other)}
+    locked = {asked: await queries.survivor(tx, asked) for asked in (one, other)}
     for survivor in sorted(set(locked.values())):
         # Merged or erased meanwhile: whoever asks again sees it.
         if not await tx.execute(_LOCK_WHOLE, patient=survivor):
@@ -163,17 +162,10 @@ async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:
 async def _locked(tx: WriteTx, patient_id: UUID, lock: str) -> UUID:
     """The id of the surviving record, whose lock was taken. It may have been merged while this waited: then its survivor."""
     for _ in range(_RACES):
-        survivor = await _survivor(tx, patient_id)
+        survivor = await queries.survivor(tx, patient_id)
         if await tx.execute(lock, patient=survivor):
             return survivor
     raise PatientNotFound
-
-
-async def _survivor(tx: ReadTx, patient_id: UUID) -> UUID:
-    found: UUID | None = await tx.value(_SURVIVOR, patient=patient_id)
-    if found is None:
-        raise PatientNotFound
-    return found
 
 
 async def _loaded(tx: ReadTx, keyring: Keyring, patient_id: UUID) -> Loaded:

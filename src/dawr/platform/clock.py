@@ -1,7 +1,12 @@
 """Where the time comes from. Nothing else in the product asks the machine for it when deciding something."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Protocol
+
+
+def iso(moment: date | None) -> str | None:
+    """RFC 3339 of an instant or a day that may not have come yet."""
+    return moment.isoformat() if moment else None
 
 
 class Clock(Protocol):

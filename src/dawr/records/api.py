@@ -1,7 +1,5 @@
 """A patient's history, export and erasure over HTTP."""
 
-import base64
-import binascii
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,9 +10,9 @@ from starlette.responses import Response
 
 from dawr.facilities.queries import Context
 from dawr.platform.db import WriteTx
-from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.bodies import Body, Reason
 from dawr.platform.http.once import answer, once, outcome
+from dawr.platform.http.paging import cursor_of, position_of
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ratelimit import Limit
@@ -128,17 +126,14 @@ async def _page(here: Context, patient: UUID, *, limit: int, cursor: str | None,
 
 
 def _cursor(reached: Reached) -> str:
-    packed = b"".join(reached[kind].bytes if kind in reached else bytes(16) for kind in SOURCES)
-    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+    return cursor_of([reached.get(kind) for kind in SOURCES])
 
 
 def _read_cursor(text: str | None) -> Reached:
-    """What ``_cursor`` packed: 16 bytes for each kind, all zero where nothing of it was read yet."""
-    try:
-        packed = base64.urlsafe_b64decode((text or "") + "=" * (-len(text or "") % 4))
-    except (ValueError, binascii.Error):
-        packed = b"\0"
-    if len(packed) not in (0, 16 * len(SOURCES)):
-        raise Invalid(N_("This cursor was not given by a page of this list"))
-    read = {kind: packed[16 * n : 16 * n + 16] for n, kind in enumerate(SOURCES)}
-    return {kind: UUID(bytes=one) for kind, one in read.items() if any(one)}
+    read = position_of(text, *[_maybe_id for _ in SOURCES]) or ()
+    return {kind: one for kind, one in zip(SOURCES, read, strict=False) if one}
+
+
+def _maybe_id(given: Any) -> UUID | None:
+    """The last entry of a kind that was read, or nothing where none was."""
+    return None if given is None else UUID(given)

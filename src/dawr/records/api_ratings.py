@@ -11,13 +11,13 @@ from starlette.responses import Response
 from dawr.accounts.rules import Right
 from dawr.facilities import queries as facilities
 from dawr.platform.db import WriteTx
-from dawr.platform.http.bodies import Body
+from dawr.platform.http.bodies import Body, Day
 from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ratelimit import Limit
 from dawr.records import commands_ratings, queries_ratings, rules
-from dawr.records.api_shapes import Day, Here, IdInBody, answers
+from dawr.records.api_shapes import Here, IdInBody, answers
 from dawr.records.rules import Tally
 from dawr.tickets import queries as tickets
 

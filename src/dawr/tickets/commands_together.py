@@ -4,9 +4,11 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from dawr.facilities import queries as facilities
+from dawr.facilities.queries import Context
 from dawr.facilities.rules import Facility
 from dawr.platform.db import WriteTx
 from dawr.tickets import store, store_people
+from dawr.tickets.people import person_index
 
 
 async def hold(tx: WriteTx, facility: Facility, clinics: Collection[str]) -> None:
@@ -15,6 +17,11 @@ async def hold(tx: WriteTx, facility: Facility, clinics: Collection[str]) -> Non
     found = await facilities.clinics_named(await facilities.clinics_asked(tx, sorted(set(clinics))))
     for clinic in sorted(found, key=lambda one: one.id):
         await store.lock_queue(tx, facility, clinic)
+
+
+async def belongs_to(tx: WriteTx, here: Context, ticket: UUID, *, user: str) -> None:
+    """Has a ticket, whose queue is locked, stand for somebody who goes by another name since: they are found in that queue."""
+    await store_people.belongs_to(tx, ticket, person_index(here, user))
 
 
 async def forget(tx: WriteTx, tickets: Sequence[UUID]) -> int:

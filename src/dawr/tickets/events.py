@@ -65,12 +65,9 @@ class Change:
 
 def _snapshot(ticket: Ticket) -> dict[str, Any]:
     kept = {name: getattr(ticket, name) for name in _KEPT}
-    times = {name: _iso(getattr(ticket, name)) for name in (*_TIMES, "ended_day")}
+    moments = {name: getattr(ticket, name) for name in (*_TIMES, "ended_day")}
+    times = {name: moment.isoformat() if moment else None for name, moment in moments.items()}
     return kept | times | {"status": ticket.status.value, "placed": ticket.placed.value}
-
-
-def _iso(value: date | None) -> str | None:
-    return value.isoformat() if value else None
 
 
 def restored(snapshot: dict[str, Any]) -> dict[str, Any]:

@@ -16,12 +16,16 @@ def device_index(here: Context) -> bytes:
     return here.services.keyring.blind(here.device, facility=str(here.facility.id), where=_DEVICE)
 
 
+def person_index(here: Context, user: str) -> bytes:
+    """Who somebody is, without keeping what they are called."""
+    return here.services.keyring.blind(user, facility=str(here.facility.id), where="ticket.person")
+
+
 def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, phone: str | None) -> Personal:
     """Seals a person's data to the ticket it will belong to."""
-    facility, blind = str(here.facility.id), here.services.keyring.blind
     return Personal(
-        person=blind(user, facility=facility, where="ticket.person"),
-        device=blind(here.device, facility=facility, where=_DEVICE),
+        person=person_index(here, user),
+        device=device_index(here),
         name_sealed=_sealed(here, name, ticket_id, "name"),
         phone_sealed=_sealed(here, phone, ticket_id, "phone"),
     )

@@ -11,6 +11,7 @@ from dawr.accounts.rules import Actor, Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
+from dawr.platform.clock import iso
 from dawr.platform.cursors import Cursor
 from dawr.platform.db import Answers, ReadTx
 from dawr.platform.events import Recorded, epoch, last
@@ -216,9 +217,9 @@ class TicketView:
             "priority": one.priority,
             "order": {"placed": one.placed, "carried": one.service_day != self.today},
             "entered_at": one.entered_at.isoformat(),
-            "called_at": one.called_at.isoformat() if one.called_at else None,
-            "started_at": one.started_at.isoformat() if one.started_at else None,
-            "ended_at": one.ended_at.isoformat() if one.ended_at else None,
+            "called_at": iso(one.called_at),
+            "started_at": iso(one.started_at),
+            "ended_at": iso(one.ended_at),
             "duration_seconds": int(one.duration.total_seconds()) if one.duration is not None else None,
         }
 

@@ -18,14 +18,14 @@ SELECT q.clinic, q.version FROM queue q WHERE q.facility_id = %(facility_id)s AN
 _FRONT = f"""
 SELECT {store.FIELDS} FROM ticket WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status = 'waiting'
 ORDER BY rank, order_key, id LIMIT %(limit)s
-"""  # noqa: S608
+"""
 _REACHED = """
 SELECT id, language, phone_sealed FROM ticket WHERE facility_id = %(facility_id)s AND id = ANY(%(ids)s)
 """
 _STANDING = f"""
 SELECT {store.FIELDS}, (SELECT q.service_day FROM queue q WHERE q.facility_id = t.facility_id AND q.clinic = t.clinic) AS today
 FROM ticket t WHERE t.facility_id = %(facility_id)s AND t.id = ANY(%(ids)s)
-"""  # noqa: S608
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,14 @@ _FORGET = """
 UPDATE ticket SET name_sealed = NULL, phone_sealed = NULL, person = NULL, device = NULL
 WHERE facility_id = %(facility_id)s AND id = ANY(%(tickets)s)
 """
+_BELONGS_TO = """
+UPDATE ticket SET person = %(person)s WHERE facility_id = %(facility_id)s AND id = %(ticket)s AND person IS NOT NULL
+"""
+
+
+async def belongs_to(tx: WriteTx, ticket: UUID, person: bytes) -> None:
+    """Writes the index of who it is anew; what was forgotten stays so."""
+    await tx.execute(_BELONGS_TO, ticket=ticket, person=person)
 
 
 async def forget(tx: WriteTx, tickets: Sequence[UUID]) -> int:

@@ -11,7 +11,7 @@ from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.platform.db import WriteTx
 from dawr.platform.http.once import Work, answer, once, outcome
-from dawr.platform.http.paging import Paged
+from dawr.platform.http.paging import Paged, number
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.tickets import queries as tickets
@@ -26,7 +26,6 @@ from dawr.visits.api_shapes import (
     Way,
     Why,
     answers,
-    number_after,
 )
 from dawr.visits.commands import Begun, Wish
 from dawr.visits.queries import VisitView, Wanted
@@ -67,10 +66,12 @@ async def listed(here: Here, asked: Listing, page: Paged) -> Response:
             await facilities.clinic(tx, asked.clinic)
         day = asked.day or here.facility.service_day(tx.now)
         wanted = Wanted(day, asked.status, asked.clinic)
-        found = await queries.of_day(tx, wanted, after=number_after(page), limit=page.limit + 1)
-        shown = dict(zip(found, await queries.listed(tx, here, found), strict=True))
+        (after,) = page.position(number) or (0,)
+        found = await queries.of_day(tx, wanted, after=after, limit=page.limit + 1)
+        part, following = page.cut(found, key=lambda visit: [visit.number])
+        items = await queries.listed(tx, here, part)
         total = {"total": await queries.count_of_day(tx, wanted)} if page.total else {}
-    return answer(page.of(found, key=lambda visit: [visit.number], show=shown.__getitem__) | total)
+    return answer({"items": items, "next": following} | total)
 
 
 @router.get("/{visit}", responses=documented(401, 403) | answers(VisitAnswer))

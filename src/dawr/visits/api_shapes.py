@@ -1,31 +1,18 @@
 """What visits are asked and answered over HTTP. Answers are not checked against their shapes at run time; a test does that."""
 
-import re
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
 from dawr.facilities.queries import Context
-from dawr.platform.errors import N_, Invalid
-from dawr.platform.http.bodies import Body, OpaqueId, Reason
+from dawr.platform.http.bodies import Body, Day, OpaqueId, Reason
 from dawr.platform.http.context import context
-from dawr.platform.http.paging import Page
 from dawr.tickets.rules import Priority
 from dawr.visits.rules import Status
 
-
-def _day(given: Any) -> Any:
-    # Left to itself a number would be read as seconds since 1970.
-    if isinstance(given, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
-        raise ValueError("a day reads 2026-11-21")
-    return given
-
-
 Here = Annotated[Context, Depends(context)]
 Id = OpaqueId
-Day = Annotated[date, BeforeValidator(_day)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -59,17 +46,6 @@ class Asked:
 
 
 Listing = Annotated[Asked, Depends()]
-
-
-def number_after(page: Page) -> int:
-    """The visit number behind which a page begins."""
-    match page.after:
-        case None:
-            return 0
-        # By type: JSON's true is an int in Python, and none in the database.
-        case [number] if type(number) is int and 0 <= number < 2**31:
-            return number
-    raise Invalid(N_("This cursor was not given by a page of this list"))
 
 
 class Step(BaseModel):

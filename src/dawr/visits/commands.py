@@ -103,7 +103,7 @@ async def _enter(tx: WriteTx, here: Context, patient: PatientCard, wish: Wish) -
     clinic = await _clinic(tx, wish)
     facilities.require_entry(here.services, clinic, here.actor, None)
     ticket_id = new_id(tx.now)
-    personal = keep_person(here, ticket_id, user=_person(patient.patient), name=patient.name, phone=patient.phone)
+    personal = keep_person(here, ticket_id, user=person_of(patient.patient), name=patient.name, phone=patient.phone)
     language = patient.language if patient.language in ("ar", "en", "hi") else None
     arrival = Arrival(ticket_id, wish.doctor, wish.priority, language, personal, wish.not_before)
     ticket, existing = await tickets.enter(tx, here.actor, here.facility, clinic, arrival)
@@ -113,7 +113,8 @@ async def _enter(tx: WriteTx, here: Context, patient: PatientCard, wish: Wish) -
     return ticket
 
 
-def _person(patient_id: UUID) -> str:
+def person_of(patient_id: UUID) -> str:
+    """Whom the tickets of a patient stand for."""
     # No body may hold a control character, so nobody who takes a ticket by themselves can claim to be a patient.
     return f"\x1fpatient:{patient_id}"
 
@@ -181,7 +182,7 @@ async def reopen(tx: WriteTx, here: Context, visit_id: UUID) -> Visit:
     after = store.raised(rules.step(found, Verb.REOPEN, stops, now=tx.now, today=today))
     ending = await last(tx, found.stream)
     for ticket in ending.data.get("tickets", ()) if ending else ():
-        await _take_back(tx, here, UUID(ticket))
+        await take_back(tx, here, UUID(ticket))
     # A ticket that came back has reopened its visit.
     now = await store.visit(tx, visit_id)
     if now.status in rules.OPEN:
@@ -191,7 +192,7 @@ async def reopen(tx: WriteTx, here: Context, visit_id: UUID) -> Visit:
     return after
 
 
-async def _take_back(tx: WriteTx, here: Context, ticket_id: UUID) -> None:
+async def take_back(tx: WriteTx, here: Context, ticket_id: UUID) -> None:
     try:
         await tickets.undo(tx, here.actor, here.facility, ticket_id=ticket_id)
     except (NothingToUndo, ClinicNotFound):

@@ -10,6 +10,7 @@ NO_SHOW = "visit_no_show"
 REOPENED = "visit_reopened"
 TAKEN_BACK = "visit_taken_back"
 TICKET_ADDED = "visit_ticket_added"
+SET_ASIDE = "visit_ticket_set_aside"
 
 TOLD = frozenset({CREATED, STARTED, COMPLETED, CANCELLED, NO_SHOW, REOPENED})
 """Those that people are told of."""

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import date
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -50,6 +51,14 @@ class Body(BaseModel):
         return _without_control_characters(value)
 
 
+def _day(given: Any) -> date:
+    """``2026-11-21`` and no other form: left to itself a number would be read as seconds since 1970."""
+    if not isinstance(given, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", given):
+        raise ValueError("a day reads 2026-11-21")
+    return date.fromisoformat(given)
+
+
+Day = Annotated[date, BeforeValidator(_day)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 Phone = Annotated[str, AfterValidator(_decimal), StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200)]

@@ -847,14 +847,18 @@ CREATE TABLE appointment_waiting (
 	CONSTRAINT appointment_waiting_pkey PRIMARY KEY (facility_id, waiting), 
 	CONSTRAINT appointment_waiting_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES schedule (facility_id, doctor), 
 	CONSTRAINT appointment_waiting_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
-	CONSTRAINT appointment_waiting_status_check CHECK (status IN ('waiting', 'offered', 'served', 'withdrawn', 'ended'))
+	CONSTRAINT appointment_waiting_status_check CHECK (status IN ('waiting', 'offered', 'served', 'withdrawn', 'ended', 'closed', 'set_aside'))
 );
 
 CREATE UNIQUE INDEX appointment_waiting_key ON appointment_waiting (facility_id, doctor, patient) WHERE status IN ('waiting', 'offered');
 
 CREATE INDEX appointment_waiting_latest_idx ON appointment_waiting (facility_id, latest) WHERE status = 'waiting';
 
-CREATE INDEX appointment_waiting_order_idx ON appointment_waiting (facility_id, doctor, created_at, waiting) WHERE status = 'waiting';
+CREATE INDEX appointment_waiting_list_idx ON appointment_waiting (facility_id, created_at, waiting) WHERE status IN ('waiting', 'offered');
+
+CREATE INDEX appointment_waiting_order_idx ON appointment_waiting (facility_id, doctor, created_at, waiting) WHERE status IN ('waiting', 'offered');
+
+CREATE INDEX appointment_waiting_patient_idx ON appointment_waiting (facility_id, patient) WHERE status IN ('waiting', 'offered', 'closed', 'set_aside');
 
 ALTER TABLE appointment_waiting ENABLE ROW LEVEL SECURITY;
 
@@ -977,6 +981,7 @@ CREATE TABLE appointment (
 	status TEXT NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	needs_rebooking BOOLEAN DEFAULT false NOT NULL, 
+	doubled BOOLEAN DEFAULT false NOT NULL, 
 	waiting UUID, 
 	answer_by TIMESTAMP WITH TIME ZONE, 
 	visit UUID, 
@@ -993,6 +998,8 @@ CREATE TABLE appointment (
 	CONSTRAINT appointment_offer_check CHECK ((status = 'offered') = (answer_by IS NOT NULL)), 
 	CONSTRAINT appointment_visit_check CHECK ((status = 'checked_in') = (visit IS NOT NULL))
 );
+
+CREATE INDEX appointment_attention_idx ON appointment (facility_id, starts, appointment) WHERE status = 'booked' AND (needs_rebooking OR doubled);
 
 CREATE INDEX appointment_booked_idx ON appointment (facility_id, starts) WHERE status = 'booked';
 
@@ -1013,6 +1020,27 @@ ALTER TABLE appointment FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON appointment USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, UPDATE ON appointment TO dawr_app;
+
+CREATE TABLE appointment_wanted (
+	facility_id UUID NOT NULL, 
+	doctor TEXT NOT NULL, 
+	node INTEGER NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	waiting UUID NOT NULL, 
+	CONSTRAINT appointment_wanted_pkey PRIMARY KEY (facility_id, doctor, node, created_at, waiting), 
+	CONSTRAINT appointment_wanted_facility_id_waiting_fkey FOREIGN KEY(facility_id, waiting) REFERENCES appointment_waiting (facility_id, waiting), 
+	CONSTRAINT appointment_wanted_node_check CHECK (node BETWEEN 1 AND 33554431)
+);
+
+CREATE INDEX appointment_wanted_idx ON appointment_wanted (facility_id, waiting);
+
+ALTER TABLE appointment_wanted ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE appointment_wanted FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON appointment_wanted USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, DELETE ON appointment_wanted TO dawr_app;
 
 CREATE TABLE ticket (
 	facility_id UUID NOT NULL, 
@@ -1181,6 +1209,27 @@ ALTER TABLE visit_ticket FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON visit_ticket USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT ON visit_ticket TO dawr_app;
+
+CREATE TABLE consultation_access (
+	facility_id UUID NOT NULL, 
+	access UUID NOT NULL, 
+	consultation UUID NOT NULL, 
+	at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	actor TEXT NOT NULL, 
+	reason_sealed BYTEA, 
+	CONSTRAINT consultation_access_pkey PRIMARY KEY (facility_id, access), 
+	CONSTRAINT consultation_access_facility_id_consultation_fkey FOREIGN KEY(facility_id, consultation) REFERENCES consultation (facility_id, id)
+);
+
+CREATE INDEX consultation_access_idx ON consultation_access (facility_id, consultation, access);
+
+ALTER TABLE consultation_access ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE consultation_access FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON consultation_access USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE (reason_sealed) ON consultation_access TO dawr_app;
 
 CREATE TABLE consultation_note (
 	facility_id UUID NOT NULL, 

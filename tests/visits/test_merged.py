@@ -1,0 +1,99 @@
+"""Two records of one person who stand in queues: after a merge the person stands in each once, parted each where they stood."""
+
+import pytest
+
+from dawr.patients import commands as patients
+from dawr.tickets.rules import AlreadyInQueue
+from dawr.tickets.rules import Verb as Step
+from dawr.visits.rules import Status, Visit
+from tests.visits.conftest import Reception
+
+
+async def merge(reception: Reception, one: Visit, *, into: Visit) -> None:
+    here = reception.here()
+    async with here.write() as tx:
+        await patients.merge(tx, here, one.patient, into=into.patient)
+
+
+async def part(reception: Reception, one: Visit) -> None:
+    here = reception.here()
+    async with here.write() as tx:
+        await patients.unmerge(tx, here, one.patient)
+
+
+async def states(reception: Reception, *visits: Visit) -> list[tuple[str, list[str]]]:
+    shown = [await reception.view(one) for one in visits]
+    return [(one.visit.status.value, [ticket["status"] for ticket in one.tickets]) for one in shown]
+
+
+async def test_the_later_ticket_gives_way(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await merge(reception, first, into=second)
+    assert await states(reception, first, second) == [("waiting", ["waiting"]), ("cancelled", ["cancelled"])]
+    assert (await reception.types(second))[-2:] == ["cancelled", "ticket_set_aside"]
+
+
+async def test_who_was_called_stays(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await reception.step(second, Step.CALL)
+    await merge(reception, first, into=second)
+    assert await states(reception, first, second) == [("cancelled", ["cancelled"]), ("waiting", ["called"])]
+
+
+async def test_parted_both_stand_where_they_stood(reception: Reception) -> None:
+    first, between, second = [await reception.visit() for _ in range(3)]
+    await merge(reception, first, into=second)
+    await part(reception, first)
+    assert await states(reception, first, between, second) == [("waiting", ["waiting"])] * 3
+    assert (await reception.view(second)).tickets[0]["position"] == 3
+
+
+async def test_in_different_queues_both_stand(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit(clinic="xray")
+    await merge(reception, first, into=second)
+    assert await states(reception, first, second) == [("waiting", ["waiting"])] * 2
+
+
+async def test_a_visit_with_another_ticket_goes_on(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await reception.add(second, clinic="xray")
+    await merge(reception, first, into=second)
+    assert await states(reception, second) == [("waiting", ["cancelled", "waiting"])]
+
+
+async def test_what_was_cancelled_otherwise_stays_so(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await merge(reception, first, into=second)
+    await part(reception, first)
+    await reception.end(second)
+    await merge(reception, first, into=second)
+    await part(reception, first)
+    assert await reception.status(second) is Status.CANCELLED
+
+
+async def test_whose_other_ticket_is_over_has_their_own_again(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await merge(reception, first, into=second)
+    await reception.step(first, Step.CALL, Step.DONE)
+    await part(reception, first)
+    assert await states(reception, first, second) == [("completed", ["done"]), ("waiting", ["waiting"])]
+
+
+async def test_who_stands_there_under_either_record_does_not_enter_again(reception: Reception) -> None:
+    one, other = await reception.visit(), await reception.visit(clinic="xray")
+    await merge(reception, one, into=other)
+    for patient in (one.patient, other.patient):
+        for clinic in ("lab", "xray"):
+            with pytest.raises(AlreadyInQueue):
+                await reception.visit(patient, clinic=clinic)
+    await part(reception, one)
+    assert (await reception.visit(one.patient, clinic="xray")).patient == one.patient
+    assert (await reception.visit(other.patient)).patient == other.patient
+
+
+async def test_another_facilitys_queues_are_left_alone(reception: Reception) -> None:
+    elsewhere = await reception.elsewhere()
+    theirs = await elsewhere.visit()
+    first, second = await reception.visit(), await reception.visit()
+    await merge(reception, first, into=second)
+    assert await elsewhere.status(theirs) is Status.WAITING
