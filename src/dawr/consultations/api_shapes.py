@@ -103,10 +103,14 @@ class OpenedConsultation(ConsultationAnswer):
     versions: list[NoteAnswer]
 
 
-class DoctorFigures(BaseModel):
-    doctor: str
+class Figures(BaseModel):
     consultations: int
     mean_seconds: float | None = Field(description="null before the first")
+
+
+class DoctorFigures(Figures):
+    doctor: str
+    today: Figures
 
 
 def answers(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:

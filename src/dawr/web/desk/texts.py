@@ -1,6 +1,7 @@
 """What the script of the desk may have to say."""
 
 from dawr.web.phrases import Texts, Voice
+from dawr.web.reception.texts import appointment_statuses
 
 
 def desk_texts(voice: Voice) -> Texts:
@@ -23,6 +24,8 @@ def desk_texts(voice: Voice) -> Texts:
         "signed_out": _("You are signed out."),
         "sign_in": _("Sign in"),
         "transfer_title": _("Send %(code)s to another clinic"),
+        "appointment_statuses": appointment_statuses(voice),
+        "history": _("History"),
         "and_more": voice.plural(lambda n: voice.t.ngettext("and %(num)s more", "and %(num)s more", n)),
     }
 

@@ -5,6 +5,8 @@ import { foldQueue } from './fold.js';
 import { live } from './live.js';
 import { ageOf, paintLists, refreshAges } from './desk_lists.js';
 import { listenToKeys } from './desk_keys.js';
+import { startDay } from './desk_day.js';
+import { startSession } from './session.js';
 
 const TOAST_FOR = 10_000;
 const LOOK_AGAIN = 1_000;
@@ -73,9 +75,18 @@ function paint() {
   byId('now').dataset.ticket = current?.ticket ?? '';
   say(byId('now-code'), current?.code ?? texts.nobody);
   say(byId('now-about'), current ? about(current) : '');
+  offerConsultation(current);
   for (const button of byId('now-verbs').querySelectorAll('[data-verb]')) {
     button.hidden = !current || !button.dataset.from.split(' ').includes(current.status);
   }
+}
+
+/** For a doctor of this clinic: where notes and outcome of who is here are written. */
+function offerConsultation(current) {
+  const link = byId('now-consult');
+  if (!link) return;
+  link.hidden = !current;
+  if (current) link.href = `${data.root}/consultation/${current.ticket}`;
 }
 
 const about = (ticket) =>
@@ -194,7 +205,9 @@ function start() {
   for (const button of byId('now-verbs').querySelectorAll('[data-verb]')) {
     button.addEventListener('click', () => onCurrent(button.dataset.verb));
   }
-  listenToKeys({ callNext, undo, onCurrent });
+  listenToKeys({ callNext, undo, onCurrent, consult: () => byId('now-consult')?.click() });
+  startSession();
+  startDay();
   live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}`, {
     fold: foldQueue,
     changed: refresh,

@@ -9,7 +9,7 @@ export function letterOf(event) {
   return event.code.startsWith('Key') ? event.code.slice(3).toLowerCase() : '';
 }
 
-export function listenToKeys({ callNext, undo, onCurrent }) {
+export function listenToKeys({ callNext, undo, onCurrent, consult }) {
   const wanted = byId('keys-wanted');
   wanted.checked = memory.get('keys') ?? true;
   wanted.addEventListener('change', () => memory.set('keys', wanted.checked));
@@ -19,6 +19,7 @@ export function listenToKeys({ callNext, undo, onCurrent }) {
     const letter = letterOf(event);
     if (letter === 'n') callNext();
     else if (letter === 'u') undo();
+    else if (letter === 'o') consult();
     else if (STEPS[letter]) onCurrent(STEPS[letter]);
   });
 }
