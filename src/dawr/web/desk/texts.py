@@ -6,7 +6,7 @@ from dawr.web.reception.texts import appointment_statuses
 
 def desk_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
-    return {
+    return voice.staff_texts() | {
         "verbs": verbs(voice),
         "did": did(voice),
         "statuses": statuses(voice),
@@ -22,7 +22,6 @@ def desk_texts(voice: Voice) -> Texts:
         "since": {"minutes": voice.plural(lambda n: voice.t.ngettext("%(num)s min", "%(num)s min", n))},
         "undone": _("Taken back."),
         "signed_out": _("You are signed out."),
-        "sign_in": _("Sign in"),
         "transfer_title": _("Send %(code)s to another clinic"),
         "appointment_statuses": appointment_statuses(voice),
         "history": _("History"),

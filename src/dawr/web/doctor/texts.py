@@ -14,6 +14,7 @@ def consultation_texts(voice: Voice) -> Texts:
         "queue_empty": _("Nobody is waiting."),
         "check_code": _("Letters, digits and . _ - only, a letter first."),
         "ended": _("%(code)s is over (%(status)s). Nothing more can be saved for it."),
+        "away": _("%(code)s is not at a desk now (%(status)s). What you write can be saved once they are called."),
         "saved": _("The consultation of %(code)s is saved."),
         "saved_and_sent": _("The consultation of %(code)s is saved; the patient was sent on to %(clinic)s."),
     }
@@ -21,13 +22,7 @@ def consultation_texts(voice: Voice) -> Texts:
 
 def history_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
-    return {
-        "check_field": _("Please check this field."),
-        "fill_in": _("Please fill this in."),
-        "signed_out": _(
-            "You are signed out. Sign in in the other window, then try again; what you have typed stays here."
-        ),
-        "sign_in": _("Sign in"),
+    return voice.staff_texts() | {
         "born": _("born %(date)s"),
         "no_phone": _("no phone"),
         "erased": _("erased"),

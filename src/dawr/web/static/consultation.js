@@ -6,10 +6,12 @@ import { foldQueue } from './fold.js';
 import { live } from './live.js';
 import { draftOf } from './draft.js';
 import { startHistory } from './history.js';
+import { startInbox } from './inbox.js';
 import { clinicName, facts, nameOf } from './reception_words.js';
 import { startSession } from './session.js';
 
 const OPEN = ['called', 'serving'];
+const AWAY = ['waiting', 'held'];
 const OWN_CODE = '*';
 const CODE = /^[A-Za-z][A-Za-z0-9_.-]*$/;
 // Where what the API says belongs to a field.
@@ -47,8 +49,8 @@ function paint() {
   const unsure = Boolean(draft.read()?.sent); // perhaps it is over because these very words were saved: ask once more
   byId('saving').hidden = !open && !unsure;
   byId('over').hidden = open || unsure;
-  if (!open) say(byId('over'), fill(texts.ended, { code: ticket.code, status: texts.statuses[ticket.status] }));
-  form.hidden = !open && !form.elements.notes.value;
+  if (!open) say(byId('over'), fill(AWAY.includes(ticket.status) ? texts.away : texts.ended, { code: ticket.code, status: texts.statuses[ticket.status] }));
+  form.hidden = !open && !AWAY.includes(ticket.status) && !form.elements.notes.value;
   byId('writing').hidden = saved;
   byId('saved').hidden = !saved;
   tick();
@@ -203,12 +205,15 @@ function start() {
   paint();
   setInterval(tick, 1000);
   if (data.visit) openVisit();
-  live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}`, {
+  const inbox = startInbox({ failed });
+  live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}&inbox=mine`, {
     fold: foldQueue,
     changed: (_, update) => {
       if (!saved && (!update || update.code === ticket.code)) lookAgain();
     },
+    news: inbox.news,
     connection: (up) => {
+      inbox.up(up);
       byId('offline').hidden = up;
     },
   });

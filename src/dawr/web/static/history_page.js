@@ -2,6 +2,7 @@
 import { Refusal, byId, data, say } from './page.js';
 import { explain, question } from './forms.js';
 import { startHistory } from './history.js';
+import { startInbox } from './inbox.js';
 import { facts, nameOf } from './reception_words.js';
 import { startSession } from './session.js';
 
@@ -18,4 +19,5 @@ async function openRecord(reason) {
 }
 
 startSession();
+startInbox({ failed, streaming: false });
 startHistory(data.patient, { before: openRecord, failed }).open();

@@ -3,7 +3,7 @@ import { data } from './page.js';
 import { forgetDrafts } from './draft.js';
 
 const RELOAD_AFTER = 1_500; // by then the session has ended
-const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel(`dawr-session:${data.root}`) : null;
+const tabs = 'BroadcastChannel' in globalThis ? new BroadcastChannel('dawr-session') : null;
 
 /** For every page of the staff: nothing that somebody else wrote stays, and signing out is heard everywhere. */
 export function startSession() {
