@@ -131,6 +131,7 @@ def _reads() -> list[Row]:
         row("GET /webhooks", ADMIN),
         row("GET /webhooks/{webhook}/failures", ADMIN),
         row("GET /events/stream", ANYBODY, query={"clinic": "$clinic"}),
+        row("GET /events/stream", WORKS, query={"clinic": "$clinic", "inbox": "mine"}),
         row("GET /events/stream", WORKS, query={"ticket": "$ticket"}),
         row("GET /events/stream", WATCHES, query={"facility": "$facility"}),
     ]

@@ -1,7 +1,7 @@
 """A real browser on the real server. Every page a test opens is watched: an error on its console fails the test."""
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,9 +96,19 @@ class Site:
         await page.goto(self.url + path)
         return page
 
-    async def hire(self, role: Role = Role.RECEPTION) -> str:
+    async def doctor(self, path: str, lang: str = "en", *, clinics: Sequence[str] = ("lab",), **options: Any) -> Page:
+        """Dana, a doctor of these clinics, signed in on a page of hers."""
+        page = await (await self.phone(lang, **({"size": LAPTOP} | options))).new_page()
+        email = await self.hire(Role.DOCTOR, clinics=list(clinics), doctor="dana")
+        login = {"email": email, "password": PASSWORD, "cookie": True}
+        answer = await page.request.post(f"{self.url}/api/v1/auth/login", data=login, headers={"Origin": self.live.url})
+        assert answer.ok, await answer.text()
+        await page.goto(self.url + path)
+        return page
+
+    async def hire(self, role: Role = Role.RECEPTION, **more: Any) -> str:
         email = f"{role}-{os.urandom(6).hex()}@test.example"
-        post = {"facility_id": self.house.facility.id, "role": role}
+        post = {"facility_id": self.house.facility.id, "role": role} | more
         await create_staff(self.live.services, email=email, name="Rui", password=PASSWORD, **post)  # type: ignore[arg-type]
         return email
 

@@ -94,7 +94,7 @@ async def withdraw(consultation: IdInBody, body: shapes.Withdrawal, here: Here) 
 
 @router.get("/doctors/{doctor}/figures", responses=documented(401, 403) | answers(shapes.DoctorFigures))
 async def figures(doctor: DoctorInPath, here: Here) -> Response:
-    """How many consultations of a doctor count, and how long one takes on average."""
+    """How many consultations of a doctor count, and how long one takes on average: in all, and on this service day."""
     here.actor.require(Right.REPORTS)
     async with here.read() as tx:
-        return answer(await queries.figures(tx, doctor))
+        return answer(await queries.figures(tx, here.facility, doctor))

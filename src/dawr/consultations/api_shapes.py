@@ -116,10 +116,14 @@ class AccessesAnswer(BaseModel):
     total: int | None = None
 
 
-class DoctorFigures(BaseModel):
-    doctor: str
+class Figures(BaseModel):
     consultations: int
     mean_seconds: float | None = Field(description="null before the first")
+
+
+class DoctorFigures(Figures):
+    doctor: str
+    today: Figures
 
 
 def answers(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:

@@ -13,9 +13,11 @@ from dawr.consultations.rules import Consultation, Standing
 from dawr.consultations.store import FIELDS, as_consultation
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
+from dawr.facilities.rules import Facility
 from dawr.patients import queries as patients
 from dawr.patients.vault import PatientKey
 from dawr.platform.db import ReadTx
+from dawr.platform.ids import first_id
 
 _VERSIONS = """
 SELECT consultation, version, notes_sealed, outcome, standing, at FROM consultation_note
@@ -44,6 +46,11 @@ WHERE facility_id = %(facility_id)s AND consultation = %(id)s AND access < %(bef
 """
 _COUNT_ACCESSES = """
 SELECT count(*) FROM consultation_access WHERE facility_id = %(facility_id)s AND consultation = %(id)s
+"""
+# Ids grow with time: the rows of a day stand together, and are few.
+_FIGURES_SINCE = """
+SELECT count(*)::int AS consultations, avg(duration_seconds)::float8 AS mean_seconds FROM consultation
+WHERE facility_id = %(facility_id)s AND id >= %(since)s AND doctor = %(doctor)s AND standing <> 'entered_in_error'
 """
 _LAST_ID = UUID(int=2**128 - 1)
 
@@ -105,13 +112,16 @@ async def of_patient(
     return [as_consultation(row) for row in rows]
 
 
-async def figures(tx: ReadTx, doctor_id: str) -> dict[str, Any]:
-    """How many consultations of a doctor count, and their mean; also of one who has left. ``DoctorNotFound``."""
+async def figures(tx: ReadTx, facility: Facility, doctor_id: str) -> dict[str, Any]:
+    """How many consultations of a doctor count, and their mean, also of one who has left; and those of this service day.
+    ``DoctorNotFound``."""
     row = await tx.row(_FIGURES, doctor=doctor_id)
     if row is None:
         await facilities.doctor(tx, doctor_id)
     counted = row or {"consultations": 0, "mean_seconds": None}
-    return {"doctor": doctor_id} | counted
+    begun = facility.day_start(facility.service_day(tx.now))
+    today = await tx.row(_FIGURES_SINCE, doctor=doctor_id, since=first_id(begun))
+    return {"doctor": doctor_id, "today": today} | counted
 
 
 # Who read notes that are part of no patient's record

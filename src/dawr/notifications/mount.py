@@ -2,7 +2,8 @@
 
 from fastapi import FastAPI
 
-from dawr.notifications import api, api_callbacks, api_channels, jobs, store_tables
+from dawr.accounts.rules_inbox import LATEST
+from dawr.notifications import api, api_callbacks, api_channels, jobs, queries, store_tables
 from dawr.notifications.channel import use
 from dawr.notifications.channels.registry import configured
 from dawr.notifications.queries_person import messages_of
@@ -19,3 +20,4 @@ def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api_callbacks.router)
     use(services, configured(services))
     services.additions[MESSAGES] = messages_of
+    services.additions[LATEST] = queries.latest

@@ -34,6 +34,7 @@ _COUNT = f"""
 SELECT count(*) FROM notice n WHERE n.facility_id = %(facility_id)s AND {_MINE}
 AND (%(unread)s::boolean IS NULL OR {_IS_READ} <> %(unread)s)
 """
+_LATEST = "SELECT notice FROM notice WHERE facility_id = %(facility_id)s ORDER BY notice DESC LIMIT 1"
 _UNREAD_AFTER = f"""
 SELECT n.notice FROM notice n WHERE n.facility_id = %(facility_id)s AND {_MINE} AND n.notice > %(after)s AND NOT {_IS_READ}
 """
@@ -111,6 +112,12 @@ async def notice(tx: ReadTx, actor: Actor, notice_id: UUID) -> NoticeView | None
 
 async def unread_after(tx: ReadTx, actor: Actor, after: UUID) -> list[UUID]:
     return [row["notice"] for row in await tx.rows(_UNREAD_AFTER, after=after, **_reader(actor))]
+
+
+async def latest(tx: ReadTx) -> UUID | None:
+    """The facility's youngest notice, whoever it is for."""
+    found: UUID | None = await tx.value(_LATEST)
+    return found
 
 
 def _notice(row: dict[str, Any]) -> NoticeView:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import Actor, Right
+from dawr.accounts.rules_inbox import names_of
 from dawr.notifications import queries
 from dawr.notifications.events import RULES_CHANGED
 from dawr.notifications.rules import Fact, NotificationNotFound, Quiet, Rule, Rules
@@ -15,7 +16,6 @@ from dawr.platform.db import WriteTx
 from dawr.platform.ids import new_id
 
 STREAM = "notification_rules"
-INBOX_STREAM = "inbox"
 STILL_RUNNING = timedelta(seconds=30)
 """Longer than any transaction lives: whatever was begun before is there or will never be."""
 
@@ -83,11 +83,12 @@ async def add_notices(tx: WriteTx, notices: Sequence[Notice]) -> int:
     """How many of them nobody had been told of before."""
     if not notices:
         return 0
-    answered = await tx.insert_rows(_NOTICES, [_notice(one, new_id(tx.now)) for one in notices])
-    added = len(await answered.fetchall())
-    if added and tx.facility_id:
-        tx.touched.add((tx.facility_id, INBOX_STREAM))
-    return added
+    made = {new_id(tx.now): one for one in notices}
+    answered = await tx.insert_rows(_NOTICES, [_notice(one, notice) for notice, one in made.items()])
+    added = [made[row["notice"]] for row in await answered.fetchall()]
+    if tx.facility_id:
+        tx.touched.update((tx.facility_id, name) for one in added for name in names_of(one.roles, one.fact.clinics))
+    return len(added)
 
 
 def _notice(one: Notice, notice_id: UUID) -> Mapping[str, Any]:

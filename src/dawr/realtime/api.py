@@ -12,12 +12,13 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from dawr.accounts.rules import Right
+from dawr.accounts.rules_inbox import heard_by
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import ClinicNotFound, FacilityNotFound
 from dawr.realtime.hub import Hub
 from dawr.realtime.outlet import Outlet, Receive, Send
 from dawr.realtime.readers import ClinicReader, FacilityReader, May, Reader, TicketReader
-from dawr.realtime.rules import RETRY_MILLISECONDS, OneSubject, Pace, retry
+from dawr.realtime.rules import RETRY_MILLISECONDS, OneSubject, OwnInboxOnly, Pace, retry
 from dawr.tickets import queries as tickets
 from dawr.tickets.queries import TicketView
 from dawr.tickets.rules import TicketNotFound
@@ -33,13 +34,14 @@ _HEADERS = [(b"content-type", b"text/event-stream"), (b"cache-control", b"no-sto
 @dataclass(frozen=True, slots=True)
 class Asked:
     """What a request asks for: a clinic's stream, a ticket's (``may`` it have that is seen with the ticket), or the
-    facility's."""
+    facility's. ``inboxes`` are the names of what it hears of besides."""
 
     facility: UUID
     address: str
     last_id: str | None
     clinic: str | None = None
     ticket: tuple[UUID, May] | None = None
+    inboxes: frozenset[str] = frozenset()
 
     def reader(self, outlet: Outlet, pace: Pace) -> Reader:
         if self.ticket is not None:
@@ -62,11 +64,12 @@ class EventStream:
         async with self._hub.admitted(scope.get(STRAIGHT, send), asked.address) as outlet:
             outlet.first(retry(RETRY_MILLISECONDS))
             async with self._hub.listening(asked.facility, asked.reader(outlet, self._hub.pace)):
-                await send(start)
-                if scope["method"] == "HEAD":
-                    await send({"type": "http.response.body", "body": b""})
-                else:
-                    await outlet.serve(receive)
+                with self._hub.inboxes.listening(asked.facility, outlet, asked.inboxes):
+                    await send(start)
+                    if scope["method"] == "HEAD":
+                        await send({"type": "http.response.body", "body": b""})
+                    else:
+                        await outlet.serve(receive)
 
 
 class Straight:
@@ -96,7 +99,8 @@ async def _asked(request: Request) -> Asked:
         _require_facility(here, value)
     # The header is the younger one: a browser that reconnects by itself repeats the address it was given.
     last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id") or None
-    return Asked(here.facility.id, here.address, last_id, clinic, ticket)
+    inboxes = _inboxes(here, request.query_params.get("inbox"))
+    return Asked(here.facility.id, here.address, last_id, clinic, ticket, inboxes)
 
 
 def _subject(params: QueryParams) -> tuple[str, str]:
@@ -104,6 +108,14 @@ def _subject(params: QueryParams) -> tuple[str, str]:
     if len(found) != 1:
         raise OneSubject
     return found[0]
+
+
+def _inboxes(here: Context, value: str | None) -> frozenset[str]:
+    if value is None:
+        return frozenset()
+    if value != "mine":
+        raise OwnInboxOnly
+    return heard_by(here.actor)
 
 
 def _clinic(value: str) -> str:

@@ -29,6 +29,11 @@ OPERATION: dict[str, Any] = {
         _parameter("clinic", "query", "The changes of one clinic's queue, by code"),
         _parameter("ticket", "query", "One ticket's own changes and its place, for staff and for who shows its secret"),
         _parameter("facility", "query", "All clinics of the facility, for staff"),
+        _parameter(
+            "inbox",
+            "query",
+            "`mine`, for staff: `inbox_update` besides, when something comes into the own inbox",
+        ),
         _parameter("last_event_id", "query", "As `Last-Event-ID`, for clients that cannot set headers"),
         _parameter("Last-Event-ID", "header", "The `id` of the last event received"),
     ],

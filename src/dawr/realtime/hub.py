@@ -17,10 +17,11 @@ from dawr.platform.db import Stream
 from dawr.platform.errors import Unavailable
 from dawr.platform.services import Services
 from dawr.realtime.feed import Feed
+from dawr.realtime.inboxes import Inboxes
 from dawr.realtime.outlet import Outlet, Send
 from dawr.realtime.readers import Reader
 from dawr.realtime.room import room_for
-from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, Pace, StreamsFull, TooManyStreams, frame, retry
+from dawr.realtime.rules import RETRY_MILLISECONDS, STREAM, WAKING, Pace, StreamsFull, TooManyStreams, frame, retry
 from dawr.realtime.store import Bell, Ear
 
 READS_AT_ONCE = 4
@@ -33,6 +34,7 @@ class Hub:
     def __init__(self, services: Services, pace: Pace, *, wake_url: str) -> None:
         """``wake_url`` reaches the database past any pooler: LISTEN needs a connection of its own."""
         self.pace = pace
+        self.inboxes = Inboxes(services)
         self._services = services
         self._feeds: dict[UUID, Feed] = {}
         self._outlets: set[Outlet] = set()
@@ -40,7 +42,7 @@ class Hub:
         self._gate = asyncio.Semaphore(READS_AT_ONCE)
         self._stopping = False
         self._bell = Bell(wake_url)
-        self._ear = Ear(wake_url, own=self._bell.sender, heard=self._heard, deaf=self._wake_all)
+        self._ear = Ear(wake_url, own=self._bell.sender, heard=self._heard, deaf=self._deaf)
 
     @property
     def streams(self) -> int:
@@ -55,7 +57,13 @@ class Hub:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         self._services.db.on_commit.append(self._committed)
-        loops: tuple[Coroutine[Any, Any, None], ...] = (self._bell.run(), self._ear.run(), self._poll(), self._beat())
+        loops: tuple[Coroutine[Any, Any, None], ...] = (
+            self._bell.run(),
+            self._ear.run(),
+            self._poll(),
+            self._beat(),
+            self.inboxes.poll(self.pace.poll),
+        )
         tasks = [asyncio.create_task(one) for one in loops]
         try:
             with room_for(self.pace.per_process):
@@ -117,17 +125,24 @@ class Hub:
             feed.leave(reader)
 
     def _committed(self, touched: set[Stream]) -> None:
-        queues = [(facility, stream) for facility, stream in touched if stream.startswith(STREAM)]
-        if not queues:
+        woken = [(facility, stream) for facility, stream in touched if stream.startswith(WAKING)]
+        if not woken:
             return
-        for facility, stream in queues:
+        for facility, stream in woken:
             self._heard(facility, [stream])
-        self._bell.ring(queues)
+        self._bell.ring(woken)
 
     def _heard(self, facility: UUID, streams: list[str]) -> None:
+        self.inboxes.wake(facility, streams)
         feed = self._feeds.get(facility)
-        if feed is not None:
-            feed.wake(streams)
+        queues = [one for one in streams if one.startswith(STREAM)]
+        if feed is not None and queues:
+            feed.wake(queues)
+
+    def _deaf(self) -> None:
+        """What others said meanwhile was not heard."""
+        self._wake_all()
+        self.inboxes.wake_all()
 
     def _wake_all(self) -> None:
         for feed in self._feeds.values():

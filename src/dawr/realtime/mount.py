@@ -14,7 +14,7 @@ from dawr.platform.services import Services
 from dawr.realtime.api import PATH, EventStream, Straight
 from dawr.realtime.described import OPERATION
 from dawr.realtime.hub import Hub
-from dawr.realtime.rules import STREAM, Pace
+from dawr.realtime.rules import WAKING, Pace
 from dawr.realtime.store import Bell
 
 
@@ -56,9 +56,9 @@ async def announcing(services: Services) -> AsyncIterator[None]:
     bell = Bell(_wake_url(services))
 
     def committed(touched: set[Stream]) -> None:
-        queues = [one for one in touched if one[1].startswith(STREAM)]
-        if queues:
-            bell.ring(queues)
+        woken = [one for one in touched if one[1].startswith(WAKING)]
+        if woken:
+            bell.ring(woken)
 
     services.db.on_commit.append(committed)
     task = asyncio.create_task(bell.run())

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 
+from dawr.accounts.rules_inbox import PREFIX as INBOX
 from dawr.platform.errors import N_, Invalid, TooManyRequests, Unavailable
 
 STREAM = "queue:"
+WAKING = (STREAM, INBOX)
 RETRY_MILLISECONDS = 1_000
 LIVE = ("status", "position", "ahead", "desk", "wait")
 
@@ -12,6 +14,11 @@ LIVE = ("status", "position", "ahead", "desk", "wait")
 class OneSubject(Invalid):
     code = "one_subject"
     title = N_("Name exactly one of clinic, ticket and facility")
+
+
+class OwnInboxOnly(Invalid):
+    code = "own_inbox_only"
+    title = N_("The only inbox that can be followed is one's own: inbox=mine")
 
 
 class TooManyStreams(TooManyRequests):

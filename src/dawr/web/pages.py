@@ -7,6 +7,7 @@ from starlette.responses import Response
 from dawr.web import queries
 from dawr.web.board.pages import router as board_pages
 from dawr.web.desk.pages import router as desk_pages
+from dawr.web.doctor.pages import router as doctor_pages
 from dawr.web.errors import PageRoute
 from dawr.web.patient.messages import router as message_pages
 from dawr.web.patient.pages import router as patient_pages
@@ -18,7 +19,7 @@ own = APIRouter(route_class=PageRoute)
 
 def router() -> APIRouter:
     everything = APIRouter(include_in_schema=False)
-    for part in (own, patient_pages, desk_pages, reception_pages, board_pages, message_pages):
+    for part in (own, patient_pages, desk_pages, reception_pages, board_pages, message_pages, doctor_pages):
         everything.routes.extend(part.routes)
     return everything
 

@@ -100,6 +100,20 @@ class Voice:
             "problem": _("This did not work. Please try again."),
         }
 
+    def staff_texts(self) -> Texts:
+        """For every page of the staff: its inbox and its forms."""
+        _ = self.t.gettext
+        return {
+            "unread": self.plural(lambda n: self.t.ngettext("%(num)s new message", "%(num)s new messages", n)),
+            "mark_read": _("Mark as read"),
+            "check_field": _("Please check this field."),
+            "fill_in": _("Please fill this in."),
+            "signed_out": _(
+                "You are signed out. Sign in in the other window, then try again; what you have typed stays here."
+            ),
+            "sign_in": _("Sign in"),
+        }
+
     def wait_texts(self) -> Texts:
         return {
             "moment": self.t.gettext("less than a minute"),

@@ -166,7 +166,8 @@ class Page:
 
     def script_data(self, texts: Texts, **more: Any) -> dict[str, Any]:
         """What every script of ours reads from the page's data block; the common part and its own."""
-        common = {"root": self.root, "lang": self.lang, "csrf": self.csrf}
+        account = self.here.actor.account_id
+        common = {"root": self.root, "lang": self.lang, "csrf": self.csrf, "account": str(account) if account else None}
         return common | {"texts": self.voice.common_texts() | texts, **more}
 
     @property

@@ -25,9 +25,14 @@ async def desk(request: Request) -> Response:
         return sign_in_page(page)
     chosen = _chosen(staff, request.query_params.get("clinic"))
     targets = await queries.clinic_cards(page.here, page.lang) if chosen else ()
-    data = page.script_data(desk_texts(page.voice), clinic=chosen.clinic if chosen else None)
-    receives = page.here.actor.may(Right.VISITS)
-    response = page.render("desk.html", staff=staff, chosen=chosen, targets=targets, data=data, receives=receives)
+    actor, zone = page.here.actor, page.here.facility.zone
+    own = {"clinic": chosen.clinic if chosen else None, "doctor": actor.doctor, "zone": zone}
+    data = page.script_data(desk_texts(page.voice), **own)
+    rights = {
+        "receives": actor.may(Right.VISITS),
+        "consults": chosen is not None and actor.may(Right.CONSULT, chosen.clinic),
+    }
+    response = page.render("desk.html", staff=staff, chosen=chosen, targets=targets, data=data, **rights)
     response.headers["cache-control"] = "no-store"
     return response
 

@@ -1,11 +1,12 @@
 """What the script of the desk may have to say."""
 
 from dawr.web.phrases import Texts, Voice
+from dawr.web.reception.texts import appointment_statuses
 
 
 def desk_texts(voice: Voice) -> Texts:
     _ = voice.t.gettext
-    return {
+    return voice.staff_texts() | {
         "verbs": verbs(voice),
         "did": did(voice),
         "statuses": statuses(voice),
@@ -21,8 +22,9 @@ def desk_texts(voice: Voice) -> Texts:
         "since": {"minutes": voice.plural(lambda n: voice.t.ngettext("%(num)s min", "%(num)s min", n))},
         "undone": _("Taken back."),
         "signed_out": _("You are signed out."),
-        "sign_in": _("Sign in"),
         "transfer_title": _("Send %(code)s to another clinic"),
+        "appointment_statuses": appointment_statuses(voice),
+        "history": _("History"),
         "and_more": voice.plural(lambda n: voice.t.ngettext("and %(num)s more", "and %(num)s more", n)),
     }
 

@@ -4,21 +4,15 @@ from dawr.web.phrases import Texts, Voice
 
 
 def reception_texts(voice: Voice) -> Texts:
-    _ = voice.t.gettext
     return (
         {
-            "check_field": _("Please check this field."),
-            "fill_in": _("Please fill this in."),
-            "signed_out": _(
-                "You are signed out. Sign in in the other window, then try again; what you have typed stays here."
-            ),
-            "sign_in": _("Sign in"),
             "genders": genders(voice),
             "languages": languages(voice),
             "visit_statuses": visit_statuses(voice),
             "appointment_statuses": appointment_statuses(voice),
             "reasons": reasons(voice),
         }
+        | voice.staff_texts()
         | _finding(voice)
         | _doing(voice)
     )
@@ -32,9 +26,6 @@ def _finding(voice: Voice) -> Texts:
         "born": _("born %(date)s"),
         "no_phone": _("no phone"),
         "erased": _("erased"),
-        "unread": voice.plural(lambda n: voice.t.ngettext("%(num)s new message", "%(num)s new messages", n)),
-        "inbox_empty": _("Nothing here."),
-        "mark_read": _("Mark as read"),
         "desk": _("Desk %(desk)s"),
         "floor": _("Floor %(floor)s"),
         "visits_none": _("No visits."),

@@ -1,10 +1,13 @@
 // The desk: one queue, worked with one click or one key a step. What is shown always comes from the server.
-import { Refusal, ask, byId, data, make, memory, pause, post, say, texts } from './page.js';
+import { Refusal, ask, byId, data, make, memory, paced, pause, post, say, texts } from './page.js';
 import { fill } from './words.js';
 import { foldQueue } from './fold.js';
 import { live } from './live.js';
 import { ageOf, paintLists, refreshAges } from './desk_lists.js';
 import { listenToKeys } from './desk_keys.js';
+import { startDay } from './desk_day.js';
+import { openInbox, startInbox } from './inbox.js';
+import { startSession } from './session.js';
 
 const TOAST_FOR = 10_000;
 const LOOK_AGAIN = 1_000;
@@ -16,25 +19,10 @@ let toastTimer = 0;
 
 /* What is shown */
 
-let stale = false;
-let looking = false;
 let learnt = 0;
 
 /** Fetches the lists, once a second at most however much happens, and always once more after the last change. */
-async function refresh() {
-  stale = true;
-  if (looking) return;
-  looking = true;
-  try {
-    while (stale) {
-      stale = false;
-      await load();
-      await pause(LOOK_AGAIN);
-    }
-  } finally {
-    looking = false;
-  }
-}
+const refresh = paced(load, LOOK_AGAIN);
 
 async function load() {
   const before = learnt;
@@ -48,7 +36,7 @@ async function load() {
     explain(refusal);
     if (refusal.passing) {
       await pause(2000);
-      stale = true;
+      refresh();
     }
   }
 }
@@ -73,9 +61,18 @@ function paint() {
   byId('now').dataset.ticket = current?.ticket ?? '';
   say(byId('now-code'), current?.code ?? texts.nobody);
   say(byId('now-about'), current ? about(current) : '');
+  offerConsultation(current);
   for (const button of byId('now-verbs').querySelectorAll('[data-verb]')) {
     button.hidden = !current || !button.dataset.from.split(' ').includes(current.status);
   }
+}
+
+/** For a doctor of this clinic: where notes and outcome of who is here are written. */
+function offerConsultation(current) {
+  const link = byId('now-consult');
+  if (!link) return;
+  link.hidden = !current;
+  if (current) link.href = `${data.root}/consultation/${current.ticket}`;
 }
 
 const about = (ticket) =>
@@ -194,11 +191,16 @@ function start() {
   for (const button of byId('now-verbs').querySelectorAll('[data-verb]')) {
     button.addEventListener('click', () => onCurrent(button.dataset.verb));
   }
-  listenToKeys({ callNext, undo, onCurrent });
-  live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}`, {
+  const inbox = startInbox({ failed: explain });
+  listenToKeys({ callNext, undo, onCurrent, openInbox, consult: () => byId('now-consult')?.click() });
+  startSession();
+  startDay();
+  live(`${data.root}/api/v1/events/stream?clinic=${encodeURIComponent(data.clinic)}&inbox=mine`, {
     fold: foldQueue,
     changed: refresh,
+    news: inbox.news,
     connection: (up) => {
+      inbox.up(up);
       byId('offline').hidden = up;
     },
   });

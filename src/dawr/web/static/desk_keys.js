@@ -9,7 +9,7 @@ export function letterOf(event) {
   return event.code.startsWith('Key') ? event.code.slice(3).toLowerCase() : '';
 }
 
-export function listenToKeys({ callNext, undo, onCurrent }) {
+export function listenToKeys({ callNext, undo, onCurrent, consult, openInbox }) {
   const wanted = byId('keys-wanted');
   wanted.checked = memory.get('keys') ?? true;
   wanted.addEventListener('change', () => memory.set('keys', wanted.checked));
@@ -19,6 +19,8 @@ export function listenToKeys({ callNext, undo, onCurrent }) {
     const letter = letterOf(event);
     if (letter === 'n') callNext();
     else if (letter === 'u') undo();
+    else if (letter === 'o') consult();
+    else if (letter === 'm') openInbox();
     else if (STEPS[letter]) onCurrent(STEPS[letter]);
   });
 }

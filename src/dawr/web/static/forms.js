@@ -11,10 +11,10 @@ export class Mistake extends Error {
   }
 }
 
-/** A change. When its answer was lost and somebody presses the button again, it is asked for with the same key. */
-export async function change(path, body = {}) {
+/** A change. When its answer was lost and somebody presses the button again, it is asked for with the same key: `key`, if given. */
+export async function change(path, body = {}, { key: own } = {}) {
   const sent = `${path} ${JSON.stringify(body)}`;
-  const key = unanswered.get(sent) ?? randomName();
+  const key = own ?? unanswered.get(sent) ?? randomName();
   unanswered.set(sent, key);
   try {
     const answer = await withSession(() => post(path, body, { key }));
@@ -29,7 +29,8 @@ export async function change(path, body = {}) {
 /** A question whose words must not stand in an address. */
 export const question = (path, body = {}) => withSession(() => ask(path, { method: 'POST', body }));
 
-/** Whoever was signed out may sign in in another window and go on here: then this page needs that session's token. */
+/** Whoever was signed out may sign in in another window and go on here: then this page needs that session's token. Somebody else
+ * who signs in there does not go on with what this person wrote. */
 async function withSession(send) {
   try {
     return await send();
@@ -42,8 +43,10 @@ async function withSession(send) {
 async function renewToken() {
   const answer = await fetch(location.pathname, { headers: { Accept: 'text/html' } }).catch(() => null);
   const block = answer && new DOMParser().parseFromString(await answer.text(), 'text/html').getElementById('data');
-  if (block) data.csrf = JSON.parse(block.textContent).csrf;
-  return Boolean(block);
+  const fresh = block && JSON.parse(block.textContent);
+  if (!fresh || fresh.account !== data.account) return false;
+  data.csrf = fresh.csrf;
+  return true;
 }
 
 /** Says in `element` what is in the way. */

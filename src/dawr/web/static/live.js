@@ -4,7 +4,7 @@
 // All tabs fold the same events into the same state, so any of them can take over where the leader stopped.
 // Where tabs cannot be shared (no locks on plain http), each has its own connection.
 
-const EVENTS = ['connected', 'queue_update', 'reset', 'heartbeat'];
+const EVENTS = ['connected', 'queue_update', 'inbox_update', 'reset', 'heartbeat'];
 const SILENCE = 40_000; // longer than two heartbeats
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 30_000;
@@ -83,7 +83,8 @@ class Connection {
  * Follows `url` until the page goes. All pages that follow the same address must fold alike: they share the state.
  * - `fold(state, update)` answers the state after a `queue_update`; it must not change the one it was given;
  * - `changed(state, update)` is called after each change, `update` null for a snapshot;
- * - `connection(up)` is called when the connection is lost or back.
+ * - `connection(up)` is called when the connection is lost or back;
+ * - `news()`, where it is given, when there may be something new in the inbox that `url` asks for besides.
  */
 export function live(url, handlers) {
   let tab = new Tab(url, handlers);
@@ -94,8 +95,8 @@ export function live(url, handlers) {
 }
 
 class Tab {
-  constructor(url, { fold, changed, connection }) {
-    Object.assign(this, { url, fold, changed, connection, state: null, id: null, up: true, stopped: false });
+  constructor(url, { fold, changed, connection, news = () => null }) {
+    Object.assign(this, { url, fold, changed, connection, news, state: null, id: null, up: true, stopped: false });
     this.lost();
     this.shared = 'BroadcastChannel' in globalThis && Boolean(navigator.locks);
     if (this.shared) this.#join();
@@ -188,6 +189,8 @@ class Tab {
 
   #take(event, data, id) {
     this.found();
+    if (['connected', 'reset', 'inbox_update'].includes(event)) this.news();
+    if (event === 'inbox_update') return;
     const repeated = event === 'queue_update' && id !== null && id === this.id;
     this.id = id;
     if (event === 'reset' || (event === 'connected' && !data.resumed)) this.#replace(data, id);

@@ -28,6 +28,26 @@ export function randomName() {
 
 export const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
 
+/** Calls `load` now and, however often it is asked to meanwhile, once more, `apart` milliseconds later at the earliest. */
+export function paced(load, apart) {
+  let wanted = false;
+  let running = false;
+  return async () => {
+    wanted = true;
+    if (running) return;
+    running = true;
+    try {
+      while (wanted) {
+        wanted = false;
+        await load();
+        await pause(apart);
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
 /** Asks for `path` below the facility's root and answers the JSON; throws a Refusal. */
 export async function ask(path, { method = 'GET', body, headers = {} } = {}) {
   const request = { method, headers: { Accept: 'application/json', 'Accept-Language': data.lang, ...headers } };

@@ -7,7 +7,8 @@ import { explain } from './forms.js';
 import { closeForm, forgetFound, lookForSomebody, openForm, startFinding } from './reception_find.js';
 import { closePerson, print, showPerson, showSlip, startPerson } from './reception_person.js';
 import { startAppointments, startVisits } from './reception_day.js';
-import { closeInbox, openInbox, startInbox } from './reception_inbox.js';
+import { closeInbox, openInbox, startInbox } from './inbox.js';
+import { startSession } from './session.js';
 import { fill } from './words.js';
 
 const SAID_FOR = 10_000;
@@ -59,22 +60,25 @@ function start() {
       showPerson(card);
     },
   });
-  startInbox(told);
+  startSession();
+  const inbox = startInbox(told);
   byId('person-close').addEventListener('click', nextPerson);
   byId('slip-close').addEventListener('click', nextPerson);
   listen();
-  follow(visits, appointments);
+  follow(visits, appointments, inbox);
 }
 
-function follow(visits, appointments) {
+function follow(visits, appointments, inbox) {
   const again = () => {
     visits(true);
     appointments();
   };
-  live(`${data.root}/api/v1/events/stream?facility=${encodeURIComponent(data.facility)}`, {
+  live(`${data.root}/api/v1/events/stream?facility=${encodeURIComponent(data.facility)}&inbox=mine`, {
     fold: foldFacility,
     changed: () => visits(),
+    news: inbox.news,
     connection: (up) => {
+      inbox.up(up);
       byId('offline').hidden = up;
     },
   });
