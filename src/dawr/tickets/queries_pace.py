@@ -18,7 +18,7 @@ SELECT count(DISTINCT coalesce(desk, '')) FROM (
   SELECT desk, called_at FROM ticket
   WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s AND status IN ({CALLED_ON})) AS t
 WHERE called_at >= %(since)s
-"""  # noqa: S608
+"""
 
 
 async def services_and_desks(

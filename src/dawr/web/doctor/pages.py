@@ -34,8 +34,8 @@ async def consultation(request: Request, ticket: UUID) -> Response:
         visit=str(seen.visit) if seen.visit else None,
         now=page.here.services.clock.now().isoformat(),
     )
-    own = {"seen": seen, "outcomes": outcomes(page.voice)}
-    return _private(page.render("consultation.html", staff=staff, data=data, **own))
+    choices = outcomes(page.voice)
+    return _private(page.render("consultation.html", staff=staff, data=data, seen=seen, outcomes=choices))
 
 
 @router.get("/history/{patient}")
