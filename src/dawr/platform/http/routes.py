@@ -1,7 +1,7 @@
 """The app's routes in one flat list, those that are asked for most in front.
 
 The framework keeps each router that is included as a tree of its own, and looks through it for every request, and again for
-what it found: with a hundred and fifty routes that cost more than most of the handlers.
+what it found: with a hundred and fifty routes that cost more than many a handler.
 """
 
 from collections.abc import Sequence
