@@ -15,9 +15,10 @@ _OPTIONS = signature(APIRouter.add_api_route).parameters.keys() - {"self", "path
 
 
 class FlatApp(FastAPI):
-    """An included router's routes become the app's own, in their order; their settings are the router's, else the app's."""
+    """An included router's routes become the app's own, in their order; their settings are the router's, else the app's. What
+    an inclusion could add (a prefix, dependencies) is refused, so that nobody takes it for given."""
 
-    def include_router(self, router: APIRouter, *_: Any, **__: Any) -> None:
+    def include_router(self, router: APIRouter) -> None:  # type: ignore[override]
         for route in router.routes:
             if isinstance(route, APIRoute):
                 own = {name: getattr(route, name) for name in _OPTIONS if hasattr(route, name)}
