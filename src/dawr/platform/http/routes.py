@@ -6,7 +6,6 @@ what it found: with a hundred and fifty routes that cost more than many a handle
 
 from collections.abc import Sequence
 from inspect import signature
-from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
