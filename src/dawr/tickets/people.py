@@ -8,7 +8,7 @@ from dawr.tickets import store
 from dawr.tickets.queries import TicketView
 from dawr.tickets.store import Personal
 
-_DEVICE = "ticket.device"
+_DEVICE, _PERSON = "ticket.device", "ticket.person"
 
 
 def device_index(here: Context) -> bytes:
@@ -16,12 +16,16 @@ def device_index(here: Context) -> bytes:
     return here.services.keyring.blind(here.device, facility=str(here.facility.id), where=_DEVICE)
 
 
+def person_index(here: Context, user: str) -> bytes:
+    """Who it is, as a clinic's queue knows them."""
+    return here.services.keyring.blind(user, facility=str(here.facility.id), where=_PERSON)
+
+
 def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, phone: str | None) -> Personal:
     """Seals a person's data to the ticket it will belong to."""
-    facility, blind = str(here.facility.id), here.services.keyring.blind
     return Personal(
-        person=blind(user, facility=facility, where="ticket.person"),
-        device=blind(here.device, facility=facility, where=_DEVICE),
+        person=person_index(here, user),
+        device=device_index(here),
         name_sealed=_sealed(here, name, ticket_id, "name"),
         phone_sealed=_sealed(here, phone, ticket_id, "phone"),
     )

@@ -11,8 +11,8 @@ REOPENED = "visit_reopened"
 TAKEN_BACK = "visit_taken_back"
 TICKET_ADDED = "visit_ticket_added"
 
-TOLD = frozenset({CREATED, STARTED, COMPLETED, CANCELLED, NO_SHOW, REOPENED})
-"""Those that people are told of."""
+TOLD = frozenset({CREATED})
+"""Those that leave work behind: what else happens, people see on their screens."""
 
 _LEADING_TO = {
     Status.IN_PROGRESS: STARTED,
