@@ -83,6 +83,18 @@ async def test_what_was_looked_through_is_not_the_end(house: House, monkeypatch:
     assert [one.patient for one in page.cards] == [rare.patient]
 
 
+async def test_of_two_common_beginnings_the_rarer_one_is_gone_through(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries_find, "_COUNTED", 2)
+    monkeypatch.setattr(queries_find, "_EXAMINED", 3)
+    wanted = await made(house, "Omar Zubair")
+    for name in ("Ali Zubair", "Noor Zubair", "Omar Khan", "Omar Saleh", "Omar Aziz", "Omar Noor"):
+        await made(house, name)
+    for query in ("omar zubair", "zubair omar"):
+        assert await found(house, query) == [wanted.patient]
+
+
 async def test_a_list_is_no_opened_record(house: House, live: Live) -> None:
     async with live.staff(house, Role.RECEPTION) as rui:
         patient = (await rui.post("/api/v1/patients", json=AMINA)).json()["patient"]

@@ -16,6 +16,8 @@ from dawr.tickets.rules import Priority, PriorityNotAllowed, Queue, QueueFull, S
 from dawr.tickets.store import Personal, Plan
 from dawr.tickets.store_crowd import Asked, Door
 
+__all__ = ["Door"]
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
