@@ -17,6 +17,7 @@ from dawr.platform.db import ReadTx
 MOST_DUPLICATES = 10
 _MOST_SAME = 50
 _EXAMINED = 5000
+_LOOKS = 8
 _COUNTED = 100
 _OPENED = 60
 _FEWEST_DIGITS = 5
@@ -127,9 +128,21 @@ async def _with_tokens(tx: ReadTx, tokens: set[Token], *, before: UUID | None, l
 
 
 async def _named(tx: ReadTx, here: Context, words: Sequence[str], *, before: UUID | None, limit: int) -> Found:
-    """Tokens say which names begin with the first letters of each word; the names themselves, opened, whether it goes on so."""
-    before = before or queries.END
-    start, others = await _rarest_first(tx, _tokens(here), asked_keys(words), before)
+    """Tokens say which names begin with the first letters of each word; the names themselves, opened, whether it goes on so.
+    Where nobody is among those looked at, it looks further by itself, a few times."""
+    found = Found((), before or queries.END)
+    keys_ = await _rarest_first(tx, _tokens(here), asked_keys(words), before or queries.END)
+    for _ in range(_LOOKS):
+        if found.cards or found.after is None:
+            break
+        found = await _looked(tx, here, words, keys_, before=found.after, limit=limit)
+    return found
+
+
+async def _looked(
+    tx: ReadTx, here: Context, words: Sequence[str], keys_: tuple[bytes, list[bytes]], *, before: UUID, limit: int
+) -> Found:
+    start, others = keys_
     wanted = {"start": start, "before": before, "examined": _EXAMINED}
     rows = await tx.rows(_NAMED, **wanted, others=others, limit=_OPENED)
     ids = [row["patient"] for row in rows]
