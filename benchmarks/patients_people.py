@@ -6,6 +6,7 @@ people and others few.
 """
 
 import functools
+import multiprocessing
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -60,7 +61,16 @@ _TABLES = {
     "patient_key": ("facility_id", "patient", "wrapped"),
     "patient_index": ("facility_id", "kind", "token", "patient"),
 }
-
+# Sorted once they are all there, instead of one by one into indexes that have long left the cache.
+_LATER = "patient_index"
+_DEFINED = """
+SELECT 'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || conname || ' ' || pg_get_constraintdef(oid) AS made,
+       'ALTER TABLE ' || conrelid::regclass || ' DROP CONSTRAINT ' || conname AS gone
+FROM pg_constraint WHERE conrelid = %(table)s::regclass AND contype = 'p'
+UNION ALL
+SELECT pg_get_indexdef(indexrelid), 'DROP INDEX ' || indexrelid::regclass
+FROM pg_index WHERE indrelid = %(table)s::regclass AND NOT indisprimary
+"""
 
 _plain = functools.lru_cache(maxsize=None)(plain_words)
 
@@ -73,51 +83,94 @@ class Person:
     identity: Identity
 
 
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows as COPY reads them, by table, and some of the people in them."""
+
+    copies: dict[str, bytes]
+    people: list[Person]
+
+
 class Bulk:
     """Writes patients into the default facility of a running program. ``sample`` keeps some of them to be looked for."""
 
     def __init__(self, program: Program, *, sample: int) -> None:
         self._url = running_url(program.data_folder / "postgres")
-        self._keyring = Keyring.load_or_create(program.data_folder / "keys.json")
-        self._chance = random.Random(7)
+        self._keys = (program.data_folder / "keys.json").read_text("utf-8")
         self._sample = sample
         self.people: list[Person] = []
 
     def write(self, count: int) -> None:
         """``count`` patients, then statistics as a server that has run for a day has them."""
         assert self._url is not None
-        with psycopg.connect(self._url) as connection:
+        with psycopg.connect(self._url, autocommit=True) as connection:
             row = connection.execute("SELECT facility_id, zone FROM facility WHERE slug = 'mmc'").fetchone()
             assert row is not None
-            self._tokens = Tokens(self._keyring, str(row[0]), region_of(row[1]))
-            self._name_tokens = functools.lru_cache(maxsize=None)(self._tokens_of_word)
-            connection.execute("SET session_replication_role = replica")
-            for start in range(0, count, CHUNK):
-                self._chunk(
-                    connection, row[0], range(start, min(count, start + CHUNK)), keep_each=max(1, count // self._sample)
-                )
-                connection.commit()
-        with psycopg.connect(self._url, autocommit=True) as connection:
+            self._maker = Maker(self._keys, *row, keep_each=max(1, count // self._sample))
+            for setting in (
+                "session_replication_role = replica",
+                "synchronous_commit = off",
+                "maintenance_work_mem = '1GB'",
+            ):
+                connection.execute(f"SET {setting}".encode())
+            later = connection.execute(_DEFINED, {"table": _LATER}).fetchall()
+            for _, gone in later:
+                connection.execute(gone)
+            self._copy(connection, count)
+            for made, _ in later:
+                connection.execute(made)
             connection.execute("VACUUM (ANALYZE) patient, patient_key, patient_index")
 
-    def _chunk(self, connection: psycopg.Connection, facility: UUID, numbers: Sequence[int], *, keep_each: int) -> None:
+    def _copy(self, connection: psycopg.Connection, count: int) -> None:
+        """Made by every core, a few chunks ahead of the database."""
+        chunks = [range(start, min(count, start + CHUNK)) for start in range(0, count, CHUNK)]
+        cores = multiprocessing.get_context("forkserver")
+        with cores.Pool(initializer=_begin_making, initargs=(self._maker,)) as pool:
+            for chunk in pool.imap(_make, chunks):
+                self.people += chunk.people
+                for table, rows in chunk.copies.items():
+                    with connection.cursor().copy(f"COPY {table} ({', '.join(_TABLES[table])}) FROM STDIN") as copy:
+                        copy.write(rows)
+
+    def differs(self) -> list[str]:
+        """Whose tokens here are not those that the product makes; nobody's."""
+        return [str(one.patient) for one in self.people[:200] if self._maker.differs(one.identity)]
+
+
+class Maker:
+    """Makes people, and the rows that the product would have written of them. Each chunk is the same whoever makes it."""
+
+    def __init__(self, keys: str, facility: UUID, zone: str, *, keep_each: int) -> None:
+        self._given = (keys, facility, zone, keep_each)
+        self._facility, self._keep_each = facility, keep_each
+        self._keyring = Keyring.from_json(keys)
+        self._tokens = Tokens(self._keyring, str(facility), region_of(zone))
+        self._name_tokens = functools.lru_cache(maxsize=None)(self._tokens_of_word)
+        self._chance = random.Random()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        keys, facility, zone, keep_each = self._given
+        return functools.partial(Maker, keep_each=keep_each), (keys, facility, zone)
+
+    def chunk(self, numbers: Sequence[int]) -> Chunk:
+        self._chance.seed(numbers[0])
         rows: dict[str, list[tuple[object, ...]]] = {table: [] for table in _TABLES}
-        now = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=numbers[0])
+        now, people = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(seconds=numbers[0]), list[Person]()
         for n in numbers:
             patient, identity = new_id(now + timedelta(milliseconds=n)), self._identity(n)
-            key = PatientKey.generate(facility=facility, patient=patient)
+            key = PatientKey.generate(facility=self._facility, patient=patient)
             fields = sealed(identity, key)
-            rows["patient"].append((facility, patient, patient, now, 1, *(fields[one] for one in SEALED)))
-            rows["patient_key"].append((facility, patient, key.wrap(self._keyring)))
-            rows["patient_index"] += [(facility, kind, token, patient) for kind, token in self._tokens_of(identity)]
-            if n % keep_each == 0:
-                self.people.append(Person(patient, identity))
-        # Neighbours in the index are written together.
-        rows["patient_index"].sort(key=lambda row: row[1:3])
-        for table, columns in _TABLES.items():
-            with connection.cursor().copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
-                for row in rows[table]:
-                    copy.write_row(row)
+            rows["patient"].append((self._facility, patient, patient, now, 1, *(fields[one] for one in SEALED)))
+            rows["patient_key"].append((self._facility, patient, key.wrap(self._keyring)))
+            rows["patient_index"] += [
+                (self._facility, kind, token, patient) for kind, token in self._tokens_of(identity)
+            ]
+            if n % self._keep_each == 0:
+                people.append(Person(patient, identity))
+        return Chunk({table: "".join(map(_line, some)).encode() for table, some in rows.items()}, people)
+
+    def differs(self, identity: Identity) -> bool:
+        return set(self._tokens_of(identity)) != self._tokens.of(identity)
 
     def _identity(self, n: int) -> Identity:
         first, father = self._often(len(FIRST)), self._often(len(FIRST))
@@ -150,10 +203,23 @@ class Bulk:
     def _tokens_of_word(self, word: str) -> frozenset[Token]:
         return frozenset(self._tokens.names(keys(word)))
 
-    def differs(self) -> list[str]:
-        """Whose tokens here are not those that the product makes; nobody's."""
-        return [
-            str(one.patient)
-            for one in self.people[:200]
-            if set(self._tokens_of(one.identity)) != self._tokens.of(one.identity)
-        ]
+
+_making: list[Maker] = []
+
+
+def _begin_making(maker: Maker) -> None:
+    _making.append(maker)
+
+
+def _make(numbers: Sequence[int]) -> Chunk:
+    return _making[0].chunk(numbers)
+
+
+def _line(row: Sequence[object]) -> str:
+    return "\t".join(map(_value, row)) + "\n"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"\\\\x{value.hex()}"
+    return "\\N" if value is None else str(value)

@@ -69,7 +69,7 @@ class Side:
 
 
 async def run(quick: bool) -> Section:
-    rounds, seconds = (1, 3) if quick else (5, 12)
+    rounds, seconds = (1, 3) if quick else (3, 12)
     needed = 2 * (rounds * seconds * RECEPTIONS + 3 * WARM) // CLINICS + RECEPTIONS
     async with program() as server, floor_on(server, people=needed + needed % 2) as bare:
         alone = await _product(server, people=needed + needed % 2)

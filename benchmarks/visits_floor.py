@@ -32,8 +32,7 @@ from dawr.patients import commands as patients
 from dawr.patients.rules import Identity
 from dawr.platform.db import Answers, WriteTx
 from dawr.platform.schema import APP_ROLE
-from dawr.tickets import queries as tickets
-from dawr.visits import commands, queries
+from dawr.visits import commands
 from dawr.visits.commands import Wish
 from tests.conftest import make_services
 
@@ -108,7 +107,6 @@ async def _visit(here: Context, clinic: str) -> Kept:
         tx = Recording(plain.connection, facility_id=here.facility.id, now=plain.now, metrics=here.services.metrics)
         tx.kept = kept
         begun = await commands.begin(tx, here, person, Wish(clinic=clinic))
-        queries.shown_ticket(here, await tickets.view(tx, here, begun.ticket.id))
     kept.ids = (person, begun.ticket.id, begun.visit.visit)
     return kept
 
@@ -147,9 +145,11 @@ class Handler:
                         again.learn(one.sql, await _rows(await connection.execute(one.sql, again.params(one))))
                     elif again.trip != one.trip:
                         again.trip = one.trip
+                        together = [other for other in kept.statements if other.trip == one.trip]
                         async with connection.pipeline():
-                            for other in [other for other in kept.statements if other.trip == one.trip]:
-                                await connection.execute(other.sql, again.params(other))
+                            asked = [await connection.execute(other.sql, again.params(other)) for other in together]
+                        for other, cursor in zip(together, asked, strict=True):
+                            again.learn(other.sql, await _rows(cursor))
                 await connection.execute("COMMIT", prepare=False)
             except BaseException:
                 await connection.rollback()
@@ -176,15 +176,16 @@ class Again:
     def learn(self, sql: str, rows: list[dict[str, Any]]) -> None:
         if "FROM queue" in sql and "FOR UPDATE" in sql:
             self.version = rows[0]["version"] + 1
-        elif "INTO counter" in sql and self.ticket_number == 0:
-            self.ticket_number = rows[0]["last"]
-        elif "INTO counter" in sql:
-            self.visit_number = rows[0]["last"]
-        self.shown = [str(value) for row in rows for value in row.values()]
+        elif "AS ahead" in sql:
+            self.ticket_number = rows[0]["last"] + 1
+        elif "INTO visit " in sql:
+            self.visit_number = rows[0]["number"]
+        self.shown += [str(value) for row in rows for value in row.values()]
 
     def params(self, one: Statement) -> dict[str, Any]:
-        number = self.visit_number if "INTO visit " in one.sql else self.ticket_number
-        live = {"number": number, "order_key": self.key, "last_key": self.key, "person": self._person}
+        live = {"order_key": self.key, "last_key": self.key, "persons": [self._person]}
+        if "AS ahead" in one.sql:
+            live["now"] = self.key
         if "UPDATE queue" in one.sql:
             live["version"] = self.version
         if "access" in one.params:
@@ -204,7 +205,7 @@ class Again:
                 "person": person,
             }
             return row | own | {"code": f"T-{self.ticket_number}"}
-        return row | {"version": self.version} if row["stream"].startswith("queue:") else row
+        return row | {"version": self.version} if row.get("stream", "").startswith("queue:") else row
 
     def _other(self, value: Any) -> Any:
         if isinstance(value, str):

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dawr.facilities import queries as facilities
 from dawr.platform.ids import new_id
 from dawr.tickets import commands_crowd, store_crowd
-from dawr.tickets.commands import Arrival, enter
+from dawr.tickets.commands import Arrival
 from dawr.tickets.commands_crowd import Entered
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import STEP, Placed, Priority, Status, Ticket, expected, nanoseconds, place_near_front
 from tests.appointments.conftest import Practice, at
@@ -90,8 +90,7 @@ async def check_in(house: House, start: datetime) -> Ticket:
         ticket_id = new_id(tx.now)
         personal = keep_person(here, ticket_id, user=f"patient {start}", name=None, phone=None)
         arrival = Arrival(ticket_id, None, Priority.NORMAL, None, personal, start)
-        clinic = await facilities.clinic(tx, "lab")
-        return (await enter(tx, here.actor, here.facility, clinic, arrival))[0]
+        return (await enter(tx, here.actor, here.facility, "lab", arrival))[0]
 
 
 async def test_a_crowd_goes_before_who_is_early(practice: Practice) -> None:

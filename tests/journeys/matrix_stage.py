@@ -161,7 +161,7 @@ async def _comes_again(one: Town, rui: Client) -> None:
 async def _told(one: Town, rui: Client) -> None:
     """What the workers do after it."""
     services, facility = one.house.services, one.house.facility.id
-    await jobs.visit_event(services, facility, {"visit": one.things["visit"], "type": "visit_created"})
+    await jobs.visit_events(services, facility, [{"visit": one.things["visit"], "type": "visit_created"}])
     booked = {"appointment": one.things["appointment"], "type": "appointment_booked"}
     await jobs.appointment_event(services, facility, booked)
     for name, path in (("notification", "/notifications"), ("delivery", "/deliveries")):

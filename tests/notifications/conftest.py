@@ -115,7 +115,7 @@ class Desk:
         return [one.message for one in ready]
 
     async def visit_event(self, visit: UUID, type_: str = "visit_created") -> None:
-        await jobs.visit_event(self.services, self.house.facility.id, {"visit": str(visit), "type": type_})
+        await jobs.visit_events(self.services, self.house.facility.id, [{"visit": str(visit), "type": type_}])
 
     # What people do
 

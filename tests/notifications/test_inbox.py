@@ -96,7 +96,7 @@ async def test_what_was_underway_when_all_was_read_stays_unread(desk: Desk, rece
     ada = desk.house.ada
     visit = await reception.visit()
     async with desk.house.here().write() as tx:
-        await commands_news.visit_created(tx, desk.services, desk.house.facility, visit.visit)
+        await commands_news.visits_created(tx, desk.services, desk.house.facility, [visit.visit])
         await read_all(desk, ada)
     assert len(await unread(desk, ada)) == 1
 

@@ -85,6 +85,18 @@ async def test_a_call_that_was_taken_back_is_not_sent(desk: Desk) -> None:
     assert await desk.states() == [("your_turn", Status.SUPPRESSED, "outdated")]
 
 
+async def test_a_queue_to_which_people_only_came_is_passed_over(desk: Desk) -> None:
+    for clinic in ("lab", "xray"):
+        await desk.enter("amina", clinic=clinic)
+        await desk.read(clinic)
+        await desk.enter("omar", clinic=clinic)
+    await desk.floor.call_ticket(await desk.enter("noor"), desk="1")
+    async with desk.house.here().write() as tx:
+        await commands_queue.pass_on(tx)
+        assert await commands_queue.behind(tx) == ["lab"]
+    assert await desk.read() > 0
+
+
 async def test_the_queue_that_moved_is_the_one_that_is_behind(desk: Desk) -> None:
     await desk.enter("amina")
     await desk.enter("omar", clinic="xray")

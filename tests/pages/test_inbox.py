@@ -20,7 +20,7 @@ async def tell_of_a_visit(house: House, patient: str, clinic: str = "lab") -> No
     async with here.write() as tx:
         made = await visits.create(tx, here, patient_id=UUID(patient), clinic=clinic)
     told = {"visit": str(made.visit), "type": "visit_created"}
-    await jobs.visit_event(house.services, house.facility.id, told)
+    await jobs.visit_events(house.services, house.facility.id, [told])
 
 
 @pytest.fixture

@@ -284,7 +284,7 @@ async def test_the_bell_tells_of_a_new_visit_until_it_was_read(
 ) -> None:
     made = await visit(reception)
     told = {"visit": made["visit"], "type": "visit_created"}
-    await jobs.visit_event(house.services, house.facility.id, told)
+    await jobs.visit_events(house.services, house.facility.id, [told])
     page = await open_page(site)
     await expect(page.locator("#unread")).to_contain_text("1")
     await page.locator("#bell").press("Enter")

@@ -69,6 +69,7 @@ async def test_pages_follow_each_other_without_a_gap(house: House) -> None:
 
 async def test_what_was_looked_through_is_not_the_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(queries_find, "_EXAMINED", 2)
+    monkeypatch.setattr(queries_find, "_LOOKS", 1)
     rare = await made(house, "Omar Zubair")
     for n in range(3):
         await made(house, f"Omar {'abc'[n]}hmad")
@@ -81,6 +82,30 @@ async def test_what_was_looked_through_is_not_the_end(house: House, monkeypatch:
             break
         before = page.after
     assert [one.patient for one in page.cards] == [rare.patient]
+
+
+async def test_it_looks_further_by_itself_until_somebody_is_found(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries_find, "_EXAMINED", 2)
+    rare = await made(house, "Omar Zubair")
+    for n in range(3):
+        await made(house, f"Omar {'abc'[n]}hmad")
+        await made(house, f"{'abc'[n]}hmad Zubair")
+    assert await found(house, "omar zubair") == [rare.patient]
+
+
+async def test_of_two_common_beginnings_the_rarer_one_is_gone_through(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries_find, "_COUNTED", 2)
+    monkeypatch.setattr(queries_find, "_EXAMINED", 3)
+    monkeypatch.setattr(queries_find, "_LOOKS", 1)
+    wanted = await made(house, "Omar Zubair")
+    for name in ("Ali Zubair", "Noor Zubair", "Omar Khan", "Omar Saleh", "Omar Aziz", "Omar Noor"):
+        await made(house, name)
+    for query in ("omar zubair", "zubair omar"):
+        assert await found(house, query) == [wanted.patient]
 
 
 async def test_a_list_is_no_opened_record(house: House, live: Live) -> None:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -53,7 +53,7 @@ class Running:
     """A worker at work in the block."""
 
     def __init__(self, services: Services, handler: Handler, *, concurrency: int = 8) -> None:
-        self.worker = OutboxWorker(services, handlers={TOPIC: handler}, concurrency=concurrency)
+        self.worker = OutboxWorker(services, handlers={TOPIC: handler}, together={}, concurrency=concurrency)
 
     async def __aenter__(self) -> OutboxWorker:
         self.task = asyncio.create_task(self.worker.run())
@@ -142,6 +142,43 @@ async def test_a_topic_has_one_handler() -> None:
     outbox.later("test_one_handler")(Notes())
     with pytest.raises(ValueError, match="has a handler already"):
         outbox.later("test_one_handler")(Notes())
+
+
+class Together(Notes):
+    """A handler of many, which fails where one of them is bad."""
+
+    async def of_many(self, _: Services, facility_id: UUID, payloads: Sequence[Mapping[str, Any]]) -> None:
+        self.seen.append({"visits": sorted(one["visit"] for one in payloads)})
+        if any(one["visit"] == "bad" for one in payloads):
+            raise ConnectionError
+
+    def worker(self, services: Services) -> Running:
+        running = Running(services, self)
+        running.worker = OutboxWorker(services, handlers={}, together={TOPIC: self.of_many})
+        return running
+
+
+async def test_what_was_committed_together_is_done_together(services: Services) -> None:
+    notes = Together()
+    for visit in ("one", "other"):
+        await put(services, visit)
+    async with notes.worker(services):
+        await gone(services)
+    assert notes.seen == [{"visits": ["one", "other"]}]
+
+
+async def test_what_fails_together_is_tried_again_alone(services: Services) -> None:
+    notes = Together()
+    for visit in ("good", "bad"):
+        await put(services, visit)
+    async with notes.worker(services):
+        async with asyncio.timeout(10):
+            while len(await rows(services)) > 1:
+                await make_due(services)
+                await asyncio.sleep(0.02)
+    assert notes.seen[0] == {"visits": ["bad", "good"]}
+    assert {"visits": ["good"]} in notes.seen
+    assert [one["key"] for one in await rows(services)] == ["bad"]
 
 
 async def test_several_workers_share_the_work_without_doing_any_twice(

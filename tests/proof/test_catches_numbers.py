@@ -3,10 +3,9 @@
 import pytest
 
 from dawr.accounts.rules import STRANGER
-from dawr.facilities import queries as facilities
 from dawr.platform.ids import new_id
-from dawr.tickets import commands
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import Priority
 from tests.conftest import House
@@ -23,7 +22,7 @@ async def entered_and_lost(house: House) -> None:
         ticket_id = new_id(tx.now)
         personal = keep_person(here, ticket_id, user="nobody", name=None, phone=None)
         arrival = Arrival(ticket_id, None, Priority.NORMAL, None, personal)
-        lost, _ = await commands.enter(tx, STRANGER, here.facility, await facilities.clinic(tx, "lab"), arrival)
+        lost, _ = await enter(tx, STRANGER, here.facility, "lab", arrival)
         assert lost.number == 2
         raise LostError
 

@@ -20,6 +20,7 @@ from psycopg.rows import DictRow
 
 import dawr.app
 from dawr.accounts.rules import Role
+from dawr.notifications import commands_queue
 from dawr.platform.services import Services
 from dawr.tickets import queries
 from dawr.tickets.rules import Status, Verb
@@ -220,6 +221,15 @@ async def work(desk: httpx2.AsyncClient, dana: httpx2.AsyncClient) -> None:
         await look(desk, f"/api/v1/{path}")
 
 
+async def read_on(running: Reporting) -> None:
+    """As the worker does that tells people of their turn."""
+    house = running.house
+    async with house.here().write() as tx:
+        await commands_queue.pass_on(tx)
+        for clinic in await commands_queue.behind(tx):
+            await commands_queue.read_on(tx, house.services, house.facility, clinic)
+
+
 async def a_day(running: Reporting) -> Reported:
     """The product at work, while somebody watches the clinic and somebody their ticket; then the job that turns the days."""
     live, house = running.live, running.house
@@ -232,9 +242,11 @@ async def a_day(running: Reporting) -> Reported:
             stream = desk.stream("GET", f"/api/v1/events/stream?{subject}")
             lines = (await stack.enter_async_context(stream)).aiter_lines()
             assert "event: connected" in [await anext(lines) for _ in range(4)]
+        await read_on(running)
         for _ in range(TURNS):
             await walk_in(running, desk)
             await work(desk, dana)
+        await read_on(running)
         async with house.here().read() as tx:
             await queries.due_queues(tx, house.facility)
     return running.reported
@@ -260,6 +272,10 @@ HOT_STATEMENTS = {
     "stream": ["event.version > w.version", "ORDER BY event.version DESC", "AS line FROM ticket", "AND id = ANY"],
     "figures": ["AS served"],
     "turn": ["NOT q.carries"],
+    "telling": [
+        "UPDATE notification_cursor c SET version = q.version",
+        "AND version > $3 ORDER BY version",
+    ],
 }
 
 

@@ -4,10 +4,9 @@ model knows of it."""
 import pytest
 
 from dawr.accounts.rules import STRANGER
-from dawr.facilities import queries as facilities
 from dawr.platform.ids import new_id
-from dawr.tickets import commands
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import Place, Priority, Ticket, Verb
 from tests.conftest import House
@@ -26,8 +25,7 @@ async def at_one_instant(day: Day) -> dict[str, Ticket]:
             ticket_id = new_id(tx.now)
             personal = keep_person(here, ticket_id, user=user, name=None, phone=None)
             arrival = Arrival(ticket_id, None, Priority.NORMAL, None, personal)
-            found = await facilities.clinic(tx, clinic)
-            tickets[clinic], _ = await commands.enter(tx, STRANGER, here.facility, found, arrival)
+            tickets[clinic], _ = await enter(tx, STRANGER, here.facility, clinic, arrival)
     for clinic, user in USERS.items():
         seen = {"http": 201, "ticket": str(tickets[clinic].id), "ahead": 0}
         # Answered before all that the day is asked later.

@@ -14,7 +14,7 @@ from dawr.platform import events
 from dawr.platform.errors import Forbidden, Problem, Unauthenticated
 from dawr.platform.events import Recorded
 from dawr.platform.ids import new_id
-from dawr.tickets import commands, queries, store
+from dawr.tickets import commands, commands_enter, queries, store
 from dawr.tickets.commands import Arrival, Handover
 from dawr.tickets.people import keep_person, passed_on
 from dawr.tickets.queries import QueueStatus, TicketView
@@ -87,8 +87,7 @@ class Floor:
             ticket_id = new_id(tx.now)
             personal = keep_person(here, ticket_id, user=user, name=wish.get("name"), phone=wish.get("phone"))
             arrival = Arrival(ticket_id, wish.get("doctor"), wish.get("priority", Priority.NORMAL), None, personal)
-            found = await facilities.clinic(tx, clinic)
-            return await commands.enter(tx, actor, here.facility, found, arrival)
+            return await commands_enter.enter(tx, actor, here.facility, clinic, arrival)
 
     async def several(self, count: int, *, clinic: str = "lab") -> list[Ticket]:
         """People who came one after the other."""

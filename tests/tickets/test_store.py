@@ -22,6 +22,7 @@ from dawr.platform.db import WriteTx
 from dawr.platform.ids import new_id
 from dawr.tickets import commands, queries
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import Priority, Ticket, Verb
 from tests.conftest import House, found_house, make_services, new_database
@@ -294,9 +295,8 @@ async def test_joining_a_crowd_and_leaving_it_write_the_same_few_rows(crowd: Cro
     async def join(tx: WriteTx) -> None:
         ticket_id = new_id(tx.now)
         personal = keep_person(here, ticket_id, user="latecomer", name=None, phone=None)
-        clinic = await facilities.clinic(tx, "lab")
         arrival = Arrival(ticket_id, None, Priority.NORMAL, None, personal)
-        ticket, _ = await commands.enter(tx, house.rui, house.facility, clinic, arrival)
+        ticket, _ = await enter(tx, house.rui, house.facility, "lab", arrival)
         await commands.move(tx, house.rui, house.facility, ticket_id=ticket.id, verb=Verb.CANCEL)
 
     assert [await crowd.cost(join) for _ in range(TIMES)] == [(0, 4 + 3)] * TIMES

@@ -1,6 +1,8 @@
 """Reception creates a visit: a number of the day, a ticket, the patient's data once."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -8,9 +10,13 @@ import pytest
 
 from dawr.accounts.rules import Role
 from dawr.facilities.rules import ClinicNotFound, DoctorNotFound, QueuePaused
+from dawr.patients import commands as patients
 from dawr.patients.rules import PatientNotFound
+from dawr.platform.db import Answers, WriteTx
 from dawr.platform.errors import Forbidden
 from dawr.tickets.rules import AlreadyInQueue, Priority
+from dawr.visits import commands
+from dawr.visits.commands import Wish
 from dawr.visits.rules import NoWayGiven, Status
 from tests.conftest import Live
 from tests.visits.conftest import Reception
@@ -98,6 +104,45 @@ async def test_receptions_that_come_together_get_gapless_numbers(reception: Rece
     ways = ("lab", "xray")
     made = await asyncio.gather(*(reception.visit(one, clinic=ways[n % 2]) for n, one in enumerate(everybody)))
     assert sorted(one.number for one in made) == list(range(1, 13))
+
+
+class Trips(WriteTx):
+    """Counts how often it waits for the database."""
+
+    count = 0
+    inside = False
+
+    @asynccontextmanager
+    async def one_trip(self) -> AsyncIterator[None]:
+        self.count, self.inside = self.count + 1, True
+        async with super().one_trip():
+            yield
+        self.inside = False
+
+    async def _run(self, sql: str, params: dict[str, object]) -> Answers:
+        self.count += not self.inside
+        return await super()._run(sql, params)
+
+
+async def test_a_visit_is_looked_at_once_and_written_once(reception: Reception) -> None:
+    await reception.visit()
+    here, amina = reception.here(), await reception.patient()
+    async with here.write() as plain:
+        tx = Trips(plain.connection, facility_id=here.facility.id, now=plain.now, metrics=here.services.metrics)
+        await commands.begin(tx, here, amina, Wish(clinic="lab"))
+    assert tx.count == 2
+
+
+async def test_a_visit_of_a_merged_record_is_the_surviving_one_s(reception: Reception) -> None:
+    amina, twin = await reception.patient(), await reception.patient()
+    here = reception.here()
+    async with here.write() as tx:
+        await patients.merge(tx, here, twin, into=amina)
+    made = await reception.visit(twin)
+    assert made.patient == amina
+    with pytest.raises(AlreadyInQueue) as refused:
+        await reception.visit(twin)
+    assert refused.value.extra == {"visit": str(made.visit)}
 
 
 async def test_the_desk_sees_the_patient_s_name_and_phone(live: Live, reception: Reception) -> None:

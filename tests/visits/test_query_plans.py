@@ -166,4 +166,5 @@ def test_no_statement_reads_a_long_past(past: LongPast) -> None:
 def test_the_statements_were_seen(past: LongPast) -> None:
     seen = " ".join(" ".join(plan["Query Text"].split()) for plan in past.reported.plans)
     parts = ["INSERT INTO visit (", "FOR NO KEY UPDATE OF v", "begun FROM visit_ticket", "CROSS JOIN LATERAL", "EXISTS"]
+    parts += ["FOR KEY SHARE OF s", "WITH taken AS", "AS ahead"]
     assert [one for one in parts if one not in seen] == []

@@ -1,6 +1,6 @@
 """What happened to visits and appointments, as facts that people are told."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -15,10 +15,10 @@ from dawr.platform.services import Services
 COME_AND_GO = frozenset({Moment.APPOINTMENT_NEEDS_REBOOKING, Moment.APPOINTMENT_STANDS_AGAIN})
 
 
-async def visit_created(tx: WriteTx, services: Services, facility: Facility, visit_id: UUID) -> int:
-    """Tells those concerned of a visit: one row, whoever they are."""
-    found = await queries_facts.visit(tx, visit_id)
-    return await commands_tell.tell(tx, services, facility, [_created(found)]) if found else 0
+async def visits_created(tx: WriteTx, services: Services, facility: Facility, visit_ids: Sequence[UUID]) -> int:
+    """Tells those concerned of each visit: one row, whoever they are."""
+    found = await queries_facts.visits(tx, visit_ids)
+    return await commands_tell.tell(tx, services, facility, [_created(one) for one in found])
 
 
 def _created(found: VisitFound) -> Fact:

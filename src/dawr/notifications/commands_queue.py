@@ -34,6 +34,11 @@ async def behind(tx: ReadTx) -> list[str]:
     ]
 
 
+async def pass_on(tx: WriteTx) -> None:
+    """Passes over what nobody is told of: that people came, which at a door is nearly everything."""
+    await store.pass_cursors(tx, QUEUE, called=_CALLED)
+
+
 async def read_on(tx: WriteTx, services: Services, facility: Facility, clinic_id: str) -> int:
     """Reads the next events of a queue and has people told; how many it read. 0 at the end, and where another process reads.
 

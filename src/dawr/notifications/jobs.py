@@ -1,6 +1,6 @@
 """Background work of notifications: what follows a visit's or an appointment's change, and forgetting what is old."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -9,7 +9,7 @@ from dawr.facilities import queries as facilities
 from dawr.notifications import commands_news, store, store_channels, store_deliveries
 from dawr.platform.ids import new_id
 from dawr.platform.jobs import periodic
-from dawr.platform.outbox import later
+from dawr.platform.outbox import later, together
 from dawr.platform.services import Services
 
 NOTICES_KEPT = timedelta(days=30)
@@ -18,14 +18,15 @@ BROWSERS_KEPT = timedelta(days=3)
 CREATED = "visit_created"
 
 
-@later("visit_event")
-async def visit_event(services: Services, facility_id: UUID, payload: Mapping[str, Any]) -> None:
-    if payload["type"] != CREATED:
+@together("visit_event")
+async def visit_events(services: Services, facility_id: UUID, payloads: Sequence[Mapping[str, Any]]) -> None:
+    created = [UUID(one["visit"]) for one in payloads if one["type"] == CREATED]
+    if not created:
         return
+    facility = await facilities.locate(services, id=facility_id)
+    assert facility is not None
     async with services.db.write(facility_id) as tx:
-        facility = await facilities.facility(tx)
-        assert facility is not None
-        await commands_news.visit_created(tx, services, facility, UUID(payload["visit"]))
+        await commands_news.visits_created(tx, services, facility, created)
 
 
 @later("appointment_event")

@@ -27,13 +27,13 @@ class QueueReader:
         self._rounds.stop()
 
     async def _facility(self, facility_id: UUID) -> None:
-        async with self._services.db.read(facility_id) as tx:
+        async with self._services.db.write(facility_id) as tx:
+            await commands_queue.pass_on(tx)
             clinics = await commands_queue.behind(tx)
-            facility = await facilities.facility(tx) if clinics else None
+        facility = await facilities.locate(self._services, id=facility_id) if clinics else None
         for clinic in clinics if facility else ():
             assert facility is not None
-            while not self._rounds.stopping:
+            read = commands_queue.EVENTS_A_READ
+            while read == commands_queue.EVENTS_A_READ and not self._rounds.stopping:
                 async with self._services.db.write(facility_id) as writing:
                     read = await commands_queue.read_on(writing, self._services, facility, clinic)
-                if read < commands_queue.EVENTS_A_READ:
-                    break

@@ -10,7 +10,7 @@ from dawr.notifications.queries_person import messages_of
 from dawr.platform.services import Services
 from dawr.records.queries import MESSAGES
 
-JOBS = (jobs.visit_event, jobs.appointment_event, jobs.forget_notifications)
+JOBS = (jobs.visit_events, jobs.appointment_event, jobs.forget_notifications)
 TABLES = (store_tables.notice, store_tables.delivery)
 
 

@@ -21,11 +21,11 @@ SELECT vt.ticket, v.visit, v.patient FROM visit_ticket vt
 JOIN visit v ON v.facility_id = vt.facility_id AND v.visit = vt.visit
 WHERE vt.facility_id = %(facility_id)s AND vt.ticket = ANY(%(tickets)s)
 """
-_VISIT = """
+_VISITS = """
 SELECT v.visit, v.patient, v.service_day, v.number, v.created_at,
        array(SELECT DISTINCT vt.clinic FROM visit_ticket vt
              WHERE vt.facility_id = v.facility_id AND vt.visit = v.visit ORDER BY vt.clinic) AS clinics
-FROM visit v WHERE v.facility_id = %(facility_id)s AND v.visit = %(visit)s
+FROM visit v WHERE v.facility_id = %(facility_id)s AND v.visit = ANY(%(visits)s) ORDER BY v.visit
 """
 _APPOINTMENTS = """
 SELECT appointment, patient, clinic, starts, status, answer_by, needs_rebooking, version FROM appointment
@@ -54,9 +54,9 @@ async def patients_of(tx: ReadTx, tickets: Sequence[UUID]) -> dict[UUID, tuple[U
     return {row["ticket"]: (row["patient"], row["visit"]) for row in rows}
 
 
-async def visit(tx: ReadTx, visit_id: UUID) -> VisitFound | None:
-    row = await tx.row(_VISIT, visit=visit_id)
-    return VisitFound(**row) if row else None
+async def visits(tx: ReadTx, visit_ids: Sequence[UUID]) -> list[VisitFound]:
+    """Those of the visits that exist."""
+    return [VisitFound(**row) for row in await tx.rows(_VISITS, visits=list(visit_ids))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dawr.notifications.rules import Fact, NotificationNotFound, Quiet, Rule, Ru
 from dawr.platform import events
 from dawr.platform.db import WriteTx
 from dawr.platform.ids import new_id
+from dawr.tickets.rules import Status
 
 STREAM = "notification_rules"
 STILL_RUNNING = timedelta(seconds=30)
@@ -62,6 +63,17 @@ ON CONFLICT DO NOTHING
 """
 _CLAIM_CURSOR = """
 SELECT version FROM notification_cursor WHERE facility_id = %(facility_id)s AND stream = %(stream)s FOR UPDATE SKIP LOCKED
+"""
+_SKIP_QUIET = """
+UPDATE notification_cursor c SET version = q.version FROM (
+  SELECT n.stream, q.version FROM notification_cursor n
+  JOIN queue q ON q.facility_id = n.facility_id AND q.clinic = substr(n.stream, %(prefix)s + 1)
+  WHERE n.facility_id = %(facility_id)s AND starts_with(n.stream, %(queue)s) AND q.version > n.version
+  AND NOT EXISTS (SELECT FROM event e WHERE e.facility_id = n.facility_id AND e.stream = n.stream AND e.version > n.version
+    AND e.version <= q.version AND (e.type = %(called)s
+      OR (e.data ->> 'from' = %(waiting)s AND e.data ->> 'to' IS DISTINCT FROM %(waiting)s)))
+  FOR UPDATE OF n SKIP LOCKED
+) q WHERE c.facility_id = %(facility_id)s AND c.stream = q.stream
 """
 _MOVE_CURSOR = """
 UPDATE notification_cursor SET version = %(version)s WHERE facility_id = %(facility_id)s AND stream = %(stream)s
@@ -161,6 +173,12 @@ async def claim_cursor(tx: WriteTx, stream: str, *, since: datetime) -> int | No
     await tx.execute(_OPEN_CURSOR, stream=stream, since=since)
     found: int | None = await tx.value(_CLAIM_CURSOR, stream=stream)
     return found
+
+
+async def pass_cursors(tx: WriteTx, prefix: str, *, called: str) -> int:
+    """Moves the cursors of queues in which nobody was called and nobody left the line, together; how many. Those that another
+    process holds are its business."""
+    return await tx.execute(_SKIP_QUIET, queue=prefix, prefix=len(prefix), called=called, waiting=Status.WAITING.value)
 
 
 async def move_cursor(tx: WriteTx, stream: str, version: int) -> None:

@@ -24,7 +24,7 @@ from dawr.patients.rules import (
     require_sound,
 )
 from dawr.platform import listeners
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.ids import new_id
 from dawr.platform.services import Services
 
@@ -66,6 +66,17 @@ async def hold(tx: WriteTx, patient_id: UUID) -> UUID:
     return await store.hold(tx, patient_id)
 
 
+async def ask_to_hold(tx: WriteTx, patient_id: UUID) -> Answers:
+    """``hold``, and what is in the record, in a trip of the caller's. To be followed by ``held``."""
+    return await store.ask_to_hold(tx, patient_id)
+
+
+async def held(tx: WriteTx, here: Context, asked: Answers, patient_id: UUID) -> PatientCard:
+    """The record that was asked for, the one to link to. ``PatientNotFound`` for an unknown or erased one. Whoever shows it to
+    staff follows with ``note_opened``."""
+    return await store.held(tx, here, asked, patient_id)
+
+
 async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:
     """As ``hold``, and nobody else holds the record meanwhile: for whoever is about to end it."""
     await listeners.tell(tx, events.RECORDS_CHANGING, [patient_id])
@@ -81,11 +92,19 @@ async def open_record(
     card = await queries.card(tx, here, patient_id)
     if card.erased:
         raise PatientNotFound
-    breaking = not await _known_to(tx, here, patient_id)
+    await note_opened(tx, here, card, purpose=purpose, reason=reason)
+    return card
+
+
+async def note_opened(
+    tx: WriteTx, here: Context, card: PatientCard, *, purpose: Purpose | str, reason: str | None = None
+) -> None:
+    """``open_record`` of a record that this transaction has read: may it be, and the trail of it."""
+    _require_some_right(here)
+    breaking = not await _known_to(tx, here, card.patient)
     if breaking and not reason:
         raise RecordNeedsReason
     await store.note_access(tx, here, card, purpose=Purpose(purpose), reason=reason, break_glass=breaking)
-    return card
 
 
 async def merge(tx: WriteTx, here: Context, patient_id: UUID, *, into: UUID) -> PatientCard:

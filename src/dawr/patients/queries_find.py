@@ -17,7 +17,8 @@ from dawr.platform.db import ReadTx
 MOST_DUPLICATES = 10
 _MOST_SAME = 50
 _EXAMINED = 5000
-_COUNTED = 1000
+_LOOKS = 8
+_COUNTED = 100
 _OPENED = 60
 _FEWEST_DIGITS = 5
 
@@ -27,15 +28,17 @@ JOIN unnest(%(kinds)s::text[], %(tokens)s::bytea[]) AS wanted (kind, token) ON i
 WHERE i.facility_id = %(facility_id)s AND i.patient < %(before)s
 ORDER BY i.patient DESC LIMIT %(limit)s
 """
-# How many names begin so, as far as that matters: the rarest beginning is then the one to start from.
+# How many names begin so, as far as that matters, and how far back the newest of them reach where there are more: ids tell when a
+# record was made, and the rarer a beginning, the older its hundredth record.
 _HOW_MANY = """
-SELECT wanted.token, (
-    SELECT count(*) FROM (
-        SELECT 1 FROM patient_index i WHERE i.facility_id = %(facility_id)s AND i.kind = 'name' AND i.token = wanted.token
-        LIMIT %(most)s
-    ) AS few
-) AS many
-FROM unnest(%(tokens)s::bytea[]) AS wanted (token)
+SELECT wanted.token, few.many, few.reach FROM unnest(%(tokens)s::bytea[]) AS wanted (token)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS many, (array_agg(newest.patient ORDER BY newest.patient DESC))[%(most)s] AS reach FROM (
+        SELECT i.patient FROM patient_index i
+        WHERE i.facility_id = %(facility_id)s AND i.kind = 'name' AND i.token = wanted.token AND i.patient < %(before)s
+        ORDER BY i.patient DESC LIMIT %(most)s
+    ) AS newest
+) AS few
 """
 # Newest records first, no more of ``start`` than needed. The count is made for each of its rows and never as a join, which
 # could read all of a common name.
@@ -125,9 +128,22 @@ async def _with_tokens(tx: ReadTx, tokens: set[Token], *, before: UUID | None, l
 
 
 async def _named(tx: ReadTx, here: Context, words: Sequence[str], *, before: UUID | None, limit: int) -> Found:
-    """Tokens say which names begin with the first letters of each word; the names themselves, opened, whether it goes on so."""
-    start, others = await _rarest_first(tx, _tokens(here), asked_keys(words))
-    wanted = {"start": start, "before": before or queries.END, "examined": _EXAMINED}
+    """Tokens say which names begin with the first letters of each word; the names themselves, opened, whether it goes on so.
+    Where nobody is among those looked at, it looks further by itself, a few times."""
+    found = Found((), before or queries.END)
+    keys_ = await _rarest_first(tx, _tokens(here), asked_keys(words), before or queries.END)
+    for _ in range(_LOOKS):
+        if found.cards or found.after is None:
+            break
+        found = await _looked(tx, here, words, keys_, before=found.after, limit=limit)
+    return found
+
+
+async def _looked(
+    tx: ReadTx, here: Context, words: Sequence[str], keys_: tuple[bytes, list[bytes]], *, before: UUID, limit: int
+) -> Found:
+    start, others = keys_
+    wanted = {"start": start, "before": before, "examined": _EXAMINED}
     rows = await tx.rows(_NAMED, **wanted, others=others, limit=_OPENED)
     ids = [row["patient"] for row in rows]
     cards, last = await _fitting(tx, here, words, ids, limit)
@@ -139,12 +155,13 @@ async def _named(tx: ReadTx, here: Context, words: Sequence[str], *, before: UUI
     return Found(cards, last)
 
 
-async def _rarest_first(tx: ReadTx, tokens: Tokens, keys: Sequence[str]) -> tuple[bytes, list[bytes]]:
+async def _rarest_first(tx: ReadTx, tokens: Tokens, keys: Sequence[str], before: UUID) -> tuple[bytes, list[bytes]]:
     """The token that the fewest names have, and the others."""
     codes = [code for _, code in sorted(tokens.names(keys))]
     if len(codes) > 1:
-        counted = await tx.rows(_HOW_MANY, tokens=codes, most=_COUNTED)
-        codes = [bytes(row["token"]) for row in sorted(counted, key=lambda row: int(row["many"]))]
+        counted = await tx.rows(_HOW_MANY, tokens=codes, most=_COUNTED, before=before)
+        rarest = sorted(counted, key=lambda row: (row["many"], row["reach"] or queries.END))
+        codes = [bytes(row["token"]) for row in rarest]
     return codes[0], codes[1:]
 
 

@@ -17,7 +17,7 @@ from dawr.patients.rules import CannotMerge, Identity, NotMerged, PatientCard, P
 from dawr.patients.tokens import Token, Tokens
 from dawr.patients.vault import PatientKey
 from dawr.platform.crypto import Keyring
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.events import Recorded, append
 from dawr.platform.ids import new_id
 
@@ -31,6 +31,13 @@ FOR NO KEY UPDATE
 # Stronger than what holders of a record have, who link something to it: they and an end of the record exclude each other.
 _LOCK_WHOLE = _LOCK.replace("FOR NO KEY UPDATE", "FOR UPDATE")
 _HOLD = _LOCK.replace("FOR NO KEY UPDATE", "FOR KEY SHARE")
+_HOLD_OPEN = f"""
+SELECT {queries.COLUMNS}
+FROM patient s LEFT JOIN patient_key k ON k.facility_id = s.facility_id AND k.patient = s.patient
+WHERE s.facility_id = %(facility_id)s AND s.survivor = s.patient AND s.status = 'active'
+  AND s.patient = (SELECT survivor FROM patient WHERE facility_id = %(facility_id)s AND patient = %(patient)s)
+FOR KEY SHARE OF s
+"""
 _OWN = f"""
 SELECT {queries.COLUMNS}
 FROM patient s LEFT JOIN patient_key k ON k.facility_id = s.facility_id AND k.patient = s.patient
@@ -153,6 +160,19 @@ async def load_part_for(tx: WriteTx, here: Context, patient_id: UUID, right: Rig
 
 async def hold(tx: WriteTx, patient_id: UUID) -> UUID:
     return await _locked(tx, patient_id, _HOLD)
+
+
+async def ask_to_hold(tx: WriteTx, patient_id: UUID) -> Answers:
+    """Holds a record and asks what is in it, in a trip of the caller's. To be followed by ``held``."""
+    return await tx.asked(_HOLD_OPEN, patient=patient_id)
+
+
+async def held(tx: WriteTx, here: Context, asked: Answers, patient_id: UUID) -> PatientCard:
+    row = await asked.fetchone()
+    if row is None:
+        # Unknown, erased, or merged away while this waited for it.
+        return await queries.card(tx, here, await hold(tx, patient_id))
+    return queries.card_of(tx, here.services.keyring, row)
 
 
 async def hold_whole(tx: WriteTx, patient_id: UUID) -> UUID:

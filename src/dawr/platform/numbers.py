@@ -25,7 +25,7 @@ counter = facility_table(
     fillfactor=50,
 )
 
-_NEXT = """
+NEXT = """
 INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)
 VALUES (%(facility_id)s, %(kind)s, %(scope)s, %(service_day)s, %(series)s, %(count)s)
 ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + %(count)s
@@ -40,9 +40,15 @@ RETURNING scope, last
 """
 
 
+def counted(*, kind: str, scope: str, service_day: date, series: int = 1) -> dict[str, object]:
+    """The parameters of ``NEXT``, for a statement that takes the next number and uses it."""
+    return {"kind": kind, "scope": scope, "service_day": service_day, "series": series, "count": 1}
+
+
 async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, series: int = 1) -> int:
     """Takes the next number in the caller's transaction."""
-    last: int = await tx.value(_NEXT, kind=kind, scope=scope, service_day=service_day, series=series, count=1)
+    wanted = counted(kind=kind, scope=scope, service_day=service_day, series=series)
+    last: int = await tx.value(NEXT, **wanted)
     return last
 
 

@@ -11,7 +11,8 @@ comes back after a growing, random pause; what still fails a day after it was wa
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -33,12 +34,16 @@ LEASE_SECONDS = 60
 HANDLER_SECONDS = 45
 DEADLINE_HOURS = 24
 POLL_SECONDS = 1.0
+GATHER_SECONDS = 0.1
+"""What is committed within this time is claimed together."""
 STOP_SECONDS = 1.0
 STREAM = "outbox"
 """The name under which ``put`` marks its transaction as touched; no subject has it."""
 
 Scalar = str | int | bool | None
-Handler = Callable[[Services, UUID, Mapping[str, Any]], Awaitable[None]]
+Payload = Mapping[str, Any]
+Handler = Callable[[Services, UUID, Payload], Awaitable[None]]
+Together = Callable[[Services, UUID, Sequence[Payload]], Awaitable[None]]
 log = get_logger(__name__)
 _ID_OR_ENUM = re.compile(r"[!-~]{1,200}")
 
@@ -76,7 +81,7 @@ UPDATE outbox o SET due = clock_timestamp() + make_interval(secs => %(lease)s), 
 FROM picked WHERE o.id = picked.id
 RETURNING o.id, o.facility_id, o.topic, o.payload, o.attempts
 """
-_DONE = "DELETE FROM outbox WHERE id = %(id)s"
+_DONE = "DELETE FROM outbox WHERE id = ANY(%(ids)s)"
 # ``attempts`` tells whose claim it is: one whose lease ran out and who was followed by another changes nothing.
 _FAIL = """
 UPDATE outbox SET last_error = %(error)s,
@@ -95,6 +100,7 @@ FROM outbox
 """
 
 _handlers: dict[str, Handler] = {}
+_together: dict[str, Together] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class Claim:
     id: int
     facility_id: UUID
     topic: str
-    payload: Mapping[str, Any]
+    payload: Payload
     attempts: int
 
 
@@ -119,7 +125,19 @@ def later(topic: str) -> Callable[[Handler], Handler]:
     """Registers the one handler of a topic: ``async def handler(services, facility_id, payload)``, 45 seconds at most."""
 
     def register(handler: Handler) -> Handler:
-        if _handlers.setdefault(topic, handler) is not handler:
+        if topic in _together or _handlers.setdefault(topic, handler) is not handler:
+            raise ValueError(f"the topic {topic} has a handler already")
+        return handler
+
+    return register
+
+
+def together(topic: str) -> Callable[[Together], Together]:
+    """Registers the one handler of a topic whose rows of a facility are done together: ``async def handler(services,
+    facility_id, payloads)``. What it fails with it is given again alone."""
+
+    def register(handler: Together) -> Together:
+        if topic in _handlers or _together.setdefault(topic, handler) is not handler:
             raise ValueError(f"the topic {topic} has a handler already")
         return handler
 
@@ -148,9 +166,9 @@ async def claim(db: Database, *, limit: int, topics: list[str], lease: float = L
         return [Claim(**row) for row in await tx.rows(_CLAIM, limit=limit, topics=topics, lease=lease)]
 
 
-async def done(db: Database, claimed: Claim) -> None:
+async def done(db: Database, *claimed: Claim) -> None:
     async with db.write() as tx:
-        await tx.execute(_DONE, id=claimed.id)
+        await tx.execute(_DONE, ids=[one.id for one in claimed])
 
 
 async def fail(db: Database, claimed: Claim, error: BaseException, *, deadline_hours: int = DEADLINE_HOURS) -> bool:
@@ -173,65 +191,94 @@ class OutboxWorker:
     """Does the work of every registered topic, ``concurrency`` rows at a time, until ``stop``."""
 
     def __init__(
-        self, services: Services, *, concurrency: int = 8, handlers: Mapping[str, Handler] | None = None
+        self,
+        services: Services,
+        *,
+        concurrency: int = 8,
+        handlers: Mapping[str, Handler] = _handlers,
+        together: Mapping[str, Together] = _together,
     ) -> None:
         self._services = services
-        self._handlers = _handlers if handlers is None else handlers
+        self._handlers = handlers
+        self._together = together
         self._concurrency = concurrency
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], int] = {}
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopped = asyncio.Event()
+        self._more = False
 
     async def run(self) -> None:
         """Until ``stop``; then what is running gets a moment to end, and what does not end goes back at once."""
         self._services.db.on_commit.append(self._committed)
         try:
-            while not self._stopping:
+            while not self._stopped.is_set():
                 await self._turn()
         finally:
             self._services.db.on_commit.remove(self._committed)
             await self._wind_down()
 
     def stop(self) -> None:
-        self._stopping = True
+        self._stopped.set()
         self._wake.set()
 
     async def _turn(self) -> None:
         """Fills the free places; then waits until there may be something to do."""
         self._wake.clear()
-        free = self._concurrency - len(self._running)
+        free = self._concurrency - sum(self._running.values())
         claimed = await self._claim(free) if free else []
-        for one in claimed:
-            task = asyncio.create_task(self._do(one), name=f"outbox {one.topic}")
-            self._running.add(task)
+        for some in self._sorted(claimed):
+            task = asyncio.create_task(self._do(some), name=f"outbox {some[0].topic}")
+            self._running[task] = len(some)
             task.add_done_callback(self._ended)
-        if free and len(claimed) == free and not self._stopping:
+        # Where not every place was taken, nothing is left that could be begun when one becomes free.
+        self._more = len(claimed) == free
+        if free and self._more:
             return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
+            if not self._more:
+                await asyncio.wait_for(self._stopped.wait(), GATHER_SECONDS)
+
+    def _sorted(self, claimed: Sequence[Claim]) -> list[list[Claim]]:
+        """What is done at once: each row by itself, or those of a topic and facility that can be done together. What failed
+        once goes alone: the others do not fail with it again."""
+        found: defaultdict[object, list[Claim]] = defaultdict(list)
+        for one in claimed:
+            shares = one.topic in self._together and one.attempts == 1
+            found[(one.facility_id, one.topic) if shares else one.id].append(one)
+        return list(found.values())
 
     async def _claim(self, limit: int) -> list[Claim]:
         try:
-            return await claim(self._services.db, limit=limit, topics=list(self._handlers))
+            return await claim(self._services.db, limit=limit, topics=[*self._handlers, *self._together])
         except Unavailable:
             log.warning("outbox_waits", reason="the database is out of reach")
             await asyncio.sleep(POLL_SECONDS)
             return []
 
-    async def _do(self, claimed: Claim) -> None:
-        outcome = self._services.metrics.jobs.labels
+    async def _do(self, claimed: Sequence[Claim]) -> None:
+        topic, outcome = claimed[0].topic, self._services.metrics.jobs.labels
         try:
             async with asyncio.timeout(HANDLER_SECONDS):
-                await self._handlers[claimed.topic](self._services, claimed.facility_id, claimed.payload)
+                await self._handle(claimed)
         except asyncio.CancelledError:
             await self._give_back(claimed)
             raise
         except Exception as error:
-            outcome(name=claimed.topic, outcome="failed").inc()
-            await self._settle(partial(self._fail, claimed, error))
+            outcome(name=topic, outcome="failed").inc(len(claimed))
+            for one in claimed:
+                await self._settle(partial(self._fail, one, error))
         else:
-            outcome(name=claimed.topic, outcome="done").inc()
-            await self._settle(partial(done, self._services.db, claimed))
+            outcome(name=topic, outcome="done").inc(len(claimed))
+            await self._settle(partial(done, self._services.db, *claimed))
+
+    async def _handle(self, claimed: Sequence[Claim]) -> None:
+        first = claimed[0]
+        if first.topic in self._together:
+            payloads = [one.payload for one in claimed]
+            await self._together[first.topic](self._services, first.facility_id, payloads)
+        else:
+            await self._handlers[first.topic](self._services, first.facility_id, first.payload)
 
     async def _fail(self, claimed: Claim, error: Exception) -> None:
         dead = await fail(self._services.db, claimed, error)
@@ -248,14 +295,16 @@ class OutboxWorker:
         with contextlib.suppress(Unavailable, TimeoutError):
             await retry(write, on=(Unavailable,), attempts=20, deadline=LEASE_SECONDS - HANDLER_SECONDS)
 
-    async def _give_back(self, claimed: Claim) -> None:
+    async def _give_back(self, claimed: Sequence[Claim]) -> None:
         with contextlib.suppress(Unavailable):
             async with self._services.db.write() as tx:
-                await tx.execute(_GIVE_BACK, id=claimed.id, attempts=claimed.attempts)
+                for one in claimed:
+                    await tx.execute(_GIVE_BACK, id=one.id, attempts=one.attempts)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._wake.set()
+        del self._running[task]
+        if self._more:
+            self._wake.set()
         if not task.cancelled() and (error := task.exception()):
             log.error("outbox_broken", error=type(error).__name__, exc_info=error)
 

@@ -19,7 +19,7 @@ from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
 from dawr.tickets import api_shapes as shapes
-from dawr.tickets import commands, queries
+from dawr.tickets import commands_enter, queries
 from dawr.tickets.api_crowd import TRAY, asking
 from dawr.tickets.api_shapes import Enter, answers
 from dawr.tickets.commands import Arrival
@@ -58,7 +58,7 @@ async def enter(body: Enter, here: Context) -> Response:
         ticket_id = new_id(tx.now)
         personal = keep_person(here, ticket_id, user=body.user, name=body.name, phone=body.phone)
         arrival = Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
-        ticket, existing = await commands.enter(tx, here.actor, here.facility, clinic, arrival)
+        ticket, existing = await commands_enter.enter(tx, here.actor, here.facility, clinic.id, arrival)
         mine = not existing or await _made_by(tx, here, ticket)
         key_id = here.services.keyring.primary_id if mine else None
         return outcome(ticket.id, status=200 if existing else 201, existing=existing, key_id=key_id)

@@ -12,7 +12,7 @@ from dawr.platform import events
 from dawr.platform.db import WriteTx
 from dawr.tickets import rules, store
 from dawr.tickets.events import ENTERED, SERIES_STARTED, TYPES, UNDOABLE, UNDONE, WITHDRAWN, Change, restored
-from dawr.tickets.rules import NothingToUndo, Place, Placed, Priority, PriorityNotAllowed, Queue, Status, Ticket, Verb
+from dawr.tickets.rules import NothingToUndo, Place, Placed, Priority, Queue, Status, Ticket, Verb
 from dawr.tickets.store import Loaded, Personal
 
 
@@ -40,48 +40,6 @@ class Stepped:
     @property
     def id(self) -> UUID:
         return self.ticket.id
-
-
-async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic: Clinic, arrival: Arrival) -> tuple[Ticket, bool]:
-    """The ticket and whether the person already had it. Raises ``DoctorNotFound``, ``PriorityNotAllowed``,
-    ``ClinicClosed``, ``QueuePaused``, ``QueueFull``."""
-    if arrival.priority is not Priority.NORMAL and not actor.may(Right.QUEUE, clinic.id):
-        raise PriorityNotAllowed
-    # Read again under the lock: whoever archives a clinic holds it until nobody can come any more.
-    clinic, queue = await store.lock_clinic(tx, facility, clinic.id)
-    clinic.require_doctor(arrival.doctor)
-    if arrival.personal.person:
-        present = await store.active_of(tx, clinic.id, arrival.personal.person)
-        if present and not _left_over(present, queue):
-            return present, True
-        if present:
-            # It would end with the grace, and the person is here now.
-            queue = await _end_all(tx, SYSTEM, queue, [present], verb=Verb.EXPIRE, extra={})
-    require_open(tx, facility, clinic)
-    if clinic.capacity is not None and queue.waiting >= clinic.capacity:
-        raise rules.QueueFull
-    key = rules.joining_key(queue, tx.now)
-    number = await store.next_number(tx, queue)
-    order = rules.order_for(
-        arrival.priority,
-        key=key,
-        credit=timedelta(seconds=clinic.priority_credit_seconds),
-        day_start=facility.day_start(queue.service_day),
-        number=number,
-    )
-    ticket = fresh_ticket(arrival, clinic, queue, number=number, order=order, tx=tx)
-    if arrival.not_before:
-        ticket = rules.expected(ticket, arrival.not_before)
-    change = Change(ENTERED, None, ticket, ahead=queue.waiting - await store.count_behind(tx, ticket))
-    _, recorded = await store.record(
-        tx, actor, replace(queue, last_key=key), [change], personal={ticket.id: arrival.personal}
-    )
-    return recorded[0], False
-
-
-def _left_over(ticket: Ticket, queue: Queue) -> bool:
-    carried = queue.carries or ticket.service_day == queue.service_day
-    return not carried and ticket.status in (Status.WAITING, Status.HELD)
 
 
 def fresh_ticket(
@@ -283,14 +241,15 @@ async def reset(tx: WriteTx, actor: Actor, facility: Facility, *, clinic_id: str
     actor.require(Right.QUEUE_RESET)
     clinic, queue = await store.lock_clinic(tx, facility, clinic_id)
     tickets = await store.all_open(tx, clinic.id)
-    queue = await _end_all(tx, actor, queue, tickets, verb=Verb.RESET, extra={"reason": reason})
+    queue = await end_all(tx, actor, queue, tickets, verb=Verb.RESET, extra={"reason": reason})
     data = {"from": queue.series, "to": queue.series + 1, "reason": reason}
     return await store.note(tx, actor, replace(queue, series=queue.series + 1), type_=SERIES_STARTED, data=data)
 
 
-async def _end_all(
+async def end_all(
     tx: WriteTx, actor: Actor, queue: Queue, tickets: Sequence[Ticket], *, verb: Verb, extra: Mapping[str, str]
 ) -> Queue:
+    """Ends these tickets of one queue, which is locked; the queue with its next version."""
     ended = [rules.step(one, verb, now=tx.now, today=queue.service_day) for one in tickets]
     changes = [Change(TYPES[verb], one, after, extra=extra) for one, after in zip(tickets, ended, strict=True)]
     saved, _ = await store.record(tx, actor, queue, changes)
@@ -305,7 +264,7 @@ async def turn(tx: WriteTx, facility: Facility, *, clinic_id: str) -> Queue:
     if queue.carries or tx.now < grace_ends:
         return queue
     left_over = [one for one in await store.all_open(tx, clinic.id) if one.service_day < queue.service_day]
-    return await _end_all(tx, SYSTEM, queue, left_over, verb=Verb.EXPIRE, extra={}) if left_over else queue
+    return await end_all(tx, SYSTEM, queue, left_over, verb=Verb.EXPIRE, extra={}) if left_over else queue
 
 
 async def open_tickets(

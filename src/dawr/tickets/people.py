@@ -8,7 +8,7 @@ from dawr.tickets import store
 from dawr.tickets.queries import TicketView
 from dawr.tickets.store import Personal
 
-_DEVICE = "ticket.device"
+_DEVICE, _PERSON = "ticket.device", "ticket.person"
 
 
 def device_index(here: Context) -> bytes:
@@ -17,8 +17,8 @@ def device_index(here: Context) -> bytes:
 
 
 def person_index(here: Context, user: str) -> bytes:
-    """Who somebody is, without keeping what they are called."""
-    return here.services.keyring.blind(user, facility=str(here.facility.id), where="ticket.person")
+    """Who it is, as a clinic's queue knows them."""
+    return here.services.keyring.blind(user, facility=str(here.facility.id), where=_PERSON)
 
 
 def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, phone: str | None) -> Personal:

@@ -1,13 +1,14 @@
 """What a crowd reads and writes, for all its clinics at once: each function is one trip to the database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform import events, numbers
-from dawr.platform.db import WriteTx, rows_text
+from dawr.platform.db import Answers, WriteTx, rows_text
 from dawr.tickets import rules, store
 from dawr.tickets.rules import Queue
 from dawr.tickets.store import Personal, Plan
@@ -58,32 +59,54 @@ class Door:
         return self.queue.waiting - len(self.later)
 
 
-async def doors(
-    tx: WriteTx, facility: Facility, clinic_ids: Sequence[str], persons: Sequence[bytes]
-) -> dict[str, Door]:
-    """Locks the queues of the clinics and looks at each, by clinic in the order of the locks; one that does not exist is
-    missing. A clinic whose queue has yet to be opened or turned costs further trips."""
-    found, clinics, rows = await _look(tx, clinic_ids, persons)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A look at some doors that is on its way."""
+
+    clinics: Sequence[str]
+    persons: Sequence[bytes]
+    locking: Answers
+    looking: Answers
+    naming: Answers
+
+
+async def ask(tx: WriteTx, clinic_ids: Sequence[str], persons: Sequence[bytes]) -> Asked:
+    """Locks the queues of the clinics and looks at each, in a trip of the caller's. To be followed by ``answered``."""
+    names, now = sorted(clinic_ids), rules.nanoseconds(tx.now)
+    locking = await tx.asked(_LOCK, clinics=names)
+    # Each statement sees what was committed when it began: these begin when the locks are held.
+    looking = await tx.asked(_DOORS, clinics=names, persons=list(persons), now=now, step=rules.STEP)
+    naming = await facilities.clinics_asked(tx, names)
+    return Asked(names, persons, locking, looking, naming)
+
+
+async def answered(tx: WriteTx, facility: Facility, asked: Asked) -> dict[str, Door]:
+    """The doors, by clinic in the order of the locks; one that does not exist is missing. A clinic whose queue has yet to be
+    opened or turned costs further trips."""
+    found, clinics, rows = await _seen(asked)
     stale = {name for name in clinics if name not in found or found[name].service_day < facility.service_day(tx.now)}
     if stale:
         for name in sorted(stale):
             await store.lock_queue(tx, facility, clinics[name])
-        found, clinics, rows = await _look(tx, clinic_ids, persons)
+        async with tx.one_trip():
+            asked = await ask(tx, asked.clinics, asked.persons)
+        found, clinics, rows = await _seen(asked)
     return {name: _door(found[name], clinics[name], rows[name]) for name in sorted(clinics)}
 
 
-async def _look(
-    tx: WriteTx, clinic_ids: Sequence[str], persons: Sequence[bytes]
-) -> tuple[dict[str, Queue], dict[str, Clinic], dict[str, dict[str, Any]]]:
-    names, now = sorted(clinic_ids), rules.nanoseconds(tx.now)
+async def doors(
+    tx: WriteTx, facility: Facility, clinic_ids: Sequence[str], persons: Sequence[bytes]
+) -> dict[str, Door]:
+    """``ask`` and ``answered`` in one trip."""
     async with tx.one_trip():
-        locking = await tx.asked(_LOCK, clinics=names)
-        # Each statement sees what was committed when it began: these begin when the locks are held.
-        looking = await tx.asked(_DOORS, clinics=names, persons=list(persons), now=now, step=rules.STEP)
-        naming = await facilities.clinics_asked(tx, names)
-    queues = {row["clinic"]: Queue(**row) for row in await locking.fetchall()}
-    clinics = {one.id: one for one in await facilities.clinics_named(naming)}
-    return queues, clinics, {row["clinic"]: row for row in await looking.fetchall()}
+        asked = await ask(tx, clinic_ids, persons)
+    return await answered(tx, facility, asked)
+
+
+async def _seen(asked: Asked) -> tuple[dict[str, Queue], dict[str, Clinic], dict[str, dict[str, Any]]]:
+    queues = {row["clinic"]: Queue(**row) for row in await asked.locking.fetchall()}
+    clinics = {one.id: one for one in await facilities.clinics_named(asked.naming)}
+    return queues, clinics, {row["clinic"]: row for row in await asked.looking.fetchall()}
 
 
 def _door(queue: Queue, clinic: Clinic, row: Mapping[str, Any]) -> Door:
@@ -95,20 +118,37 @@ async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Person
     """Takes the numbers that the plans' tickets have, and writes the plans, whose tickets are all fresh: ``personal`` belongs to
     them, one after the other. ``AlreadyInQueue`` for a person who waits there already, ``NumbersMoved`` where somebody else
     has taken a number meanwhile."""
-    wanted = [_wanted(one) for one in plans]
-    tickets = store.entering_rows([ticket for one in plans for ticket in one.tickets], personal)
-    recorded = [event for one in plans for event in one.events]
     with store.one_open_ticket_each():
-        taken = await tx.asked(
-            _WRITE,
-            kind="ticket",
-            counters=rows_text(numbers.rows_of(wanted)),
-            queues=rows_text([one.queue for one in plans]),
-            tickets=rows_text(tickets),
-            events=rows_text(recorded),
-        )
-    await numbers.confirm(taken, wanted)
-    events.touch(tx, recorded)
+        taken = await _send(tx, plans, personal)
+    await _told(tx, plans, taken)
+
+
+@asynccontextmanager
+async def writing(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Personal]) -> AsyncIterator[None]:
+    """``write``, with what the block writes in the same trip."""
+    with store.one_open_ticket_each():
+        async with tx.one_trip():
+            taken = await _send(tx, plans, personal)
+            yield
+    await _told(tx, plans, taken)
+
+
+async def _send(tx: WriteTx, plans: Sequence[Plan], personal: Sequence[Personal]) -> Answers:
+    tickets = store.entering_rows([ticket for one in plans for ticket in one.tickets], personal)
+    return await tx.asked(
+        _WRITE,
+        kind="ticket",
+        counters=rows_text(numbers.rows_of([_wanted(one) for one in plans])),
+        queues=rows_text([one.queue for one in plans]),
+        tickets=rows_text(tickets),
+        events=rows_text([event for one in plans for event in one.events]),
+    )
+
+
+async def _told(tx: WriteTx, plans: Sequence[Plan], taken: Answers) -> None:
+    await numbers.confirm(taken, [_wanted(one) for one in plans])
+    for one in plans:
+        events.touch(tx, one.events)
     await store.tell(tx, plans)
 
 

@@ -52,7 +52,9 @@ async def create(body: NewVisit, here: Here) -> Response:
 
 
 async def _just_begun(tx: WriteTx, here: Context, begun: Begun) -> VisitView:
-    ticket = queries.shown_ticket(here, await tickets.view(tx, here, begun.ticket.id))
+    entry = begun.entry
+    views = await tickets.just_entered(tx, here, entry.clinic, [(entry.ticket, entry.ahead)])
+    ticket = queries.shown_ticket(here, views[0])
     reasons = {begun.visit.version: begun.reason} if begun.reason else {}
     return VisitView(begun.visit, begun.patient, [ticket], [begun.event], reasons)
 

@@ -1,14 +1,14 @@
 """The verbs of visits: load (find, authorise, lock) → decide (rules) → save (rows, event, outbox, one transaction)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from dawr.accounts.rules import Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import ChangedMeanwhile, Clinic, ClinicNotFound, DoctorNotFound
+from dawr.facilities.rules import ChangedMeanwhile, ClinicNotFound, DoctorNotFound
 from dawr.patients import commands as patients
 from dawr.patients import queries as patient_queries
 from dawr.patients.rules import PatientCard, PatientNotFound, Purpose
@@ -17,11 +17,13 @@ from dawr.platform.events import Recorded, last
 from dawr.platform.ids import new_id
 from dawr.platform.services import Services
 from dawr.tickets import commands as tickets
+from dawr.tickets import commands_enter as entering
 from dawr.tickets import rules as ticket_rules
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import Door, Entry
 from dawr.tickets.commands_together import forget as forget_people
 from dawr.tickets.commands_together import hold
-from dawr.tickets.people import keep_person
+from dawr.tickets.people import keep_person, person_index
 from dawr.tickets.rules import AlreadyInQueue, NothingToUndo, Priority, Ticket
 from dawr.visits import events, queries, rules, store
 from dawr.visits.queries import VisitView
@@ -49,9 +51,13 @@ class Begun:
 
     visit: Visit
     patient: PatientCard
-    ticket: Ticket
+    entry: Entry
     event: Recorded
     reason: str | None
+
+    @property
+    def ticket(self) -> Ticket:
+        return self.entry.ticket
 
 
 async def create(
@@ -78,12 +84,12 @@ async def begin(tx: WriteTx, here: Context, patient_id: UUID, wish: Wish) -> Beg
     """
     if wish.appointment is None:
         here.actor.require(Right.VISITS)
-    patient = await _opened(tx, here, await patients.hold(tx, patient_id))
-    ticket = await _enter(tx, here, patient, wish)
+    patient, at = await _met(tx, here, patient_id, await _clinic_id(tx, wish))
+    entry = await _prepared(tx, here, patient, at, wish)
     unnumbered = Visit(
         visit=new_id(tx.now),
         patient=patient.patient,
-        service_day=ticket.service_day,
+        service_day=entry.ticket.service_day,
         number=0,
         status=Status.WAITING,
         created_at=tx.now,
@@ -91,26 +97,41 @@ async def begin(tx: WriteTx, here: Context, patient_id: UUID, wish: Wish) -> Beg
         version=1,
     )
     sealed = await _sealed(tx, here, unnumbered, wish.reason)
-    # Last of all: who has the number keeps every other reception waiting until the end of the transaction.
-    made = replace(unnumbered, number=await store.next_number(tx, unnumbered))
-    event = store.event_of(made, events.CREATED, actor=here.actor.label, tx=tx, tickets=[str(ticket.id)])
-    await store.create(tx, made, event, ticket=(ticket.id, ticket.clinic), reason=sealed)
-    return Begun(made, patient, ticket, event, wish.reason)
+    event = store.event_of(unnumbered, events.CREATED, actor=here.actor.label, tx=tx, tickets=[str(entry.ticket.id)])
+    link = (entry.ticket.id, entry.ticket.clinic)
+    async with entering.writing(tx, entry):
+        await _note_opened(tx, here, patient)
+        numbering = await store.create(tx, unnumbered, event, ticket=link, reason=sealed)
+    return Begun(await store.numbered(unnumbered, numbering), patient, entry, event, wish.reason)
 
 
-async def _enter(tx: WriteTx, here: Context, patient: PatientCard, wish: Wish) -> Ticket:
+async def _met(tx: WriteTx, here: Context, patient_id: UUID, clinic_id: str) -> tuple[PatientCard, Door]:
+    """The patient, whose record is held, and the door of the clinic, whose queue is locked."""
+    async with tx.one_trip():
+        holding = await patients.ask_to_hold(tx, patient_id)
+        asked = await entering.ask(tx, clinic_id, person_index(here, person_of(patient_id)))
+    patient = await patients.held(tx, here, holding, patient_id)
+    at = await entering.door(tx, here.facility, asked)
+    if patient.patient != patient_id:
+        # The record was merged into another one, whose person may be here.
+        async with tx.one_trip():
+            asked = await entering.ask(tx, clinic_id, person_index(here, person_of(patient.patient)))
+        at = await entering.door(tx, here.facility, asked)
+    return patient, at
+
+
+async def _prepared(tx: WriteTx, here: Context, patient: PatientCard, at: Door, wish: Wish) -> Entry:
     """A ticket with the patient's name on it, as desks show it, under an index that is the patient's alone."""
-    clinic = await _clinic(tx, wish)
-    facilities.require_entry(here.services, clinic, here.actor, None)
+    facilities.require_entry(here.services, at.clinic, here.actor, None)
     ticket_id = new_id(tx.now)
     personal = keep_person(here, ticket_id, user=person_of(patient.patient), name=patient.name, phone=patient.phone)
     language = patient.language if patient.language in ("ar", "en", "hi") else None
     arrival = Arrival(ticket_id, wish.doctor, wish.priority, language, personal, wish.not_before)
-    ticket, existing = await tickets.enter(tx, here.actor, here.facility, clinic, arrival)
-    if existing:
-        present = await store.visit_of(tx, ticket.id)
+    found = await entering.prepare(tx, here.actor, here.facility, at, arrival)
+    if isinstance(found, Ticket):
+        present = await store.visit_of(tx, found.id)
         raise AlreadyInQueue(extra={"visit": str(present) if present else None})
-    return ticket
+    return found
 
 
 def person_of(patient_id: UUID) -> str:
@@ -119,23 +140,31 @@ def person_of(patient_id: UUID) -> str:
     return f"\x1fpatient:{patient_id}"
 
 
-async def _clinic(tx: ReadTx, wish: Wish) -> Clinic:
+async def _clinic_id(tx: ReadTx, wish: Wish) -> str:
     if wish.clinic:
-        return await facilities.clinic(tx, wish.clinic)
+        return wish.clinic
     if wish.doctor is None:
         raise NoWayGiven
     works_in = (await facilities.doctor(tx, wish.doctor)).clinics
     if not works_in:
         raise DoctorNotFound
-    return await facilities.clinic(tx, works_in[0])
+    return works_in[0]
 
 
 async def _opened(tx: WriteTx, here: Context, patient_id: UUID) -> PatientCard:
     """The patient, read once; where staff reads, it is in the trail of who read the record."""
     if here.actor.kind != "staff":
         return await patient_queries.card(tx, here, patient_id)
-    purpose = Purpose.RECEPTION if here.actor.may(Right.PATIENTS) else Purpose.CARE
-    return await patients.open_record(tx, here, patient_id, purpose=purpose)
+    return await patients.open_record(tx, here, patient_id, purpose=_purpose(here))
+
+
+async def _note_opened(tx: WriteTx, here: Context, patient: PatientCard) -> None:
+    if here.actor.kind == "staff":
+        await patients.note_opened(tx, here, patient, purpose=_purpose(here))
+
+
+def _purpose(here: Context) -> Purpose:
+    return Purpose.RECEPTION if here.actor.may(Right.PATIENTS) else Purpose.CARE
 
 
 async def _sealed(tx: WriteTx, here: Context, one: Visit, reason: str | None) -> bytes | None:
@@ -148,8 +177,11 @@ async def _sealed(tx: WriteTx, here: Context, one: Visit, reason: str | None) ->
 async def add_ticket(tx: WriteTx, here: Context, visit_id: UUID, wish: Wish) -> Visit:
     """Another ticket for somebody who is here already. ``WrongVisitState`` where the visit has ended."""
     here.actor.require(Right.VISITS)
-    patient = await _opened(tx, here, (await store.visit(tx, visit_id)).patient)
-    ticket = await _enter(tx, here, patient, wish)
+    patient, at = await _met(tx, here, (await store.visit(tx, visit_id)).patient, await _clinic_id(tx, wish))
+    entry = await _prepared(tx, here, patient, at, wish)
+    ticket = entry.ticket
+    async with entering.writing(tx, entry):
+        await _note_opened(tx, here, patient)
     found = await store.load_for(tx, here.actor, visit_id)
     if found.status not in rules.OPEN:
         raise WrongVisitState(extra={"state": found.status.value})

@@ -12,8 +12,8 @@ TAKEN_BACK = "visit_taken_back"
 TICKET_ADDED = "visit_ticket_added"
 SET_ASIDE = "visit_ticket_set_aside"
 
-TOLD = frozenset({CREATED, STARTED, COMPLETED, CANCELLED, NO_SHOW, REOPENED})
-"""Those that people are told of."""
+TOLD = frozenset({CREATED})
+"""Those that leave work behind: what else happens, people see on their screens."""
 
 _LEADING_TO = {
     Status.IN_PROGRESS: STARTED,

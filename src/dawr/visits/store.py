@@ -11,7 +11,7 @@ from uuid import UUID
 
 from dawr.accounts.rules import Actor, Right
 from dawr.platform import events, numbers, outbox
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.events import Recorded
 from dawr.tickets import rules as tickets
 from dawr.visits import store_tables  # noqa: F401 - whoever writes rows needs the tables declared
@@ -20,6 +20,7 @@ from dawr.visits.rules import Status, Stop, Visit, VisitNotFound
 
 FIELDS = tuple(Visit.__dataclass_fields__)
 COLUMNS = ", ".join(f"v.{name}" for name in FIELDS)
+_GIVEN = tuple(name for name in FIELDS if name != "number")
 _ONE = f"SELECT {COLUMNS} FROM visit v WHERE v.facility_id = %(facility_id)s AND v.visit = %(visit)s"
 _LOCK = _ONE + " FOR NO KEY UPDATE"
 # The ticket is found first: of a hundred thousand visits, those of the tickets at hand.
@@ -34,9 +35,13 @@ JOIN ticket t ON t.facility_id = vt.facility_id AND t.id = vt.ticket
 WHERE vt.facility_id = %(facility_id)s AND vt.visit = ANY(%(visits)s) ORDER BY vt.ticket
 """
 _VISIT_OF = "SELECT visit FROM visit_ticket WHERE facility_id = %(facility_id)s AND ticket = %(ticket)s"
+# Who has the number keeps every other reception waiting until the end of the transaction: it is taken in the very statement
+# that uses it.
 _INSERT = f"""
-INSERT INTO visit (facility_id, {", ".join(FIELDS)})
-VALUES (%(facility_id)s, {", ".join(f"%({name})s" for name in FIELDS)})
+WITH taken AS ({numbers.NEXT})
+INSERT INTO visit (facility_id, number, {", ".join(_GIVEN)})
+VALUES (%(facility_id)s, (SELECT last FROM taken), {", ".join(f"%({name})s" for name in _GIVEN)})
+RETURNING number
 """
 _SAVE = """
 UPDATE visit SET status = %(status)s, started_at = %(started_at)s, ended_at = %(ended_at)s, version = %(version)s
@@ -96,19 +101,26 @@ async def stops(tx: ReadTx, visit_ids: Iterable[UUID]) -> dict[UUID, list[Stop]]
     return found
 
 
-async def next_number(tx: WriteTx, one: Visit) -> int:
-    """The next number of the facility's service day. Taken last: until the transaction ends nobody else gets one."""
-    return await numbers.next_number(tx, kind="visit", scope="facility", service_day=one.service_day)
+async def create(
+    tx: WriteTx, made: Visit, event: Recorded, *, ticket: tuple[UUID, str], reason: bytes | None
+) -> Answers:
+    """Writes a visit with its first ticket and its first event, in a trip of the caller's; the answer is its number, the next
+    of the facility's service day. To be the last of its transaction: until that ends nobody else gets one. ``reason`` is
+    sealed."""
+    counter = numbers.counted(kind="visit", scope="facility", service_day=made.service_day)
+    numbering = await tx.asked(_INSERT, **asdict(made) | counter)
+    await tx.execute(_LINK, visit=made.visit, ticket=ticket[0], clinic=ticket[1])
+    if reason:
+        await tx.execute(_KEEP_REASON, visit=made.visit, version=made.version, reason_sealed=reason)
+    await _tell(tx, [event])
+    return numbering
 
 
-async def create(tx: WriteTx, made: Visit, event: Recorded, *, ticket: tuple[UUID, str], reason: bytes | None) -> None:
-    """Writes a visit with its first ticket and its first event, in one trip. ``reason`` is sealed."""
-    async with tx.one_trip():
-        await tx.execute(_INSERT, **asdict(made))
-        await tx.execute(_LINK, visit=made.visit, ticket=ticket[0], clinic=ticket[1])
-        if reason:
-            await tx.execute(_KEEP_REASON, visit=made.visit, version=made.version, reason_sealed=reason)
-        await _tell(tx, [event])
+async def numbered(made: Visit, numbering: Answers) -> Visit:
+    """The visit that ``create`` wrote, with the number that it got."""
+    row = await numbering.fetchone()
+    assert row is not None
+    return replace(made, number=row["number"])
 
 
 async def save(
