@@ -284,7 +284,7 @@ async def _go_on(db: Database, facility_id: UUID, name: str, tell: Tell, progres
             progress.standing = replace(progress.standing, place=await events.latest(read, progress.standing.place))
     for no, recorded in again:
         if not progress.over:
-            await _tell_again(db, facility_id, name, tell, progress, (no, recorded))
+            await _tell_again(db, facility_id, name, tell, progress=progress, one=(no, recorded))
     for place, recorded in found:
         if progress.over:
             break
@@ -310,7 +310,7 @@ async def _tried(tell: Tell, recorded: Recorded) -> Failed | None:
 
 
 async def _tell_again(
-    db: Database, facility_id: UUID, name: str, tell: Tell, progress: _Progress, one: tuple[int, Recorded]
+    db: Database, facility_id: UUID, name: str, tell: Tell, *, progress: _Progress, one: tuple[int, Recorded]
 ) -> None:
     """Where the other side is away, it waits like everything else."""
     no, recorded = one
