@@ -1523,26 +1523,26 @@ REVOKE ALL ON FUNCTION directory.facilities() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION directory.facilities() TO dawr_app;
 
 CREATE OR REPLACE FUNCTION directory.followers_due(wanted text) RETURNS TABLE (facility uuid, name text)
-LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   present record;
 BEGIN
-  SELECT epoch, begins_after INTO present FROM log_epoch ORDER BY started_at DESC LIMIT 1;
+  SELECT epoch, begins_after INTO present FROM public.log_epoch ORDER BY started_at DESC LIMIT 1;
   FOR facility IN SELECT f.facility_id FROM directory.facilities() f LOOP
     PERFORM set_config('dawr.facility', facility::text, true);
     FOR name IN
-      SELECT f.follower FROM follower f
+      SELECT f.follower FROM public.follower f
       WHERE f.facility_id = facility AND starts_with(f.follower, wanted) AND f.enabled AND f.due <= clock_timestamp() AND (
         f.epoch <> present.epoch
-        OR EXISTS (SELECT FROM event e WHERE e.facility_id = facility AND (e.xact, e.id) > (f.xact::xid8, f.id)
+        OR EXISTS (SELECT FROM public.event e WHERE e.facility_id = facility AND (e.xact, e.id) > (f.xact::xid8, f.id)
                    AND e.id > present.begins_after AND e.xact < pg_snapshot_xmin(pg_current_snapshot()))
-        OR EXISTS (SELECT FROM follower_failure x
+        OR EXISTS (SELECT FROM public.follower_failure x
                    WHERE x.facility_id = facility AND x.follower = f.follower AND x.again))
     LOOP
       RETURN NEXT;
     END LOOP;
     IF right(wanted, 1) <> ':'
-       AND NOT EXISTS (SELECT FROM follower f WHERE f.facility_id = facility AND f.follower = wanted) THEN
+       AND NOT EXISTS (SELECT FROM public.follower f WHERE f.facility_id = facility AND f.follower = wanted) THEN
       name := wanted;
       RETURN NEXT;
     END IF;
