@@ -110,6 +110,12 @@ async def _followed(tx: WriteTx, actor: Actor, facility: Facility, saved: Schedu
 # The doctor's clinics
 
 
+async def hold_schedules(tx: WriteTx, _: Services, changing: Sequence[tuple[Actor, str]]) -> None:
+    """Before queues are locked, the schedules of doctors who are to leave: everybody takes the two in this order. A listener."""
+    for _actor, doctor in changing:
+        await store_schedule.lock_known(tx, doctor)
+
+
 async def follow_doctors(tx: WriteTx, _: Services, changed: Sequence[tuple[Actor, str]]) -> None:
     """Who is archived, or works in a clinic no more, sees nobody there: what is booked is flagged, the waiting list of who has
     gone is closed. Who comes back finds both as they were. A listener."""

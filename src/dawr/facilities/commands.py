@@ -161,9 +161,10 @@ async def renew_poster(tx: WriteTx, actor: Actor, *, clinic: str) -> Clinic:
 async def archive_clinic(tx: WriteTx, actor: Actor, *, clinic: str, open_tickets: OpenTickets | None) -> None:
     """Gone from every list; its history stays, and its short name and prefix stay taken."""
     found = await store.load_clinic_for(tx, actor, clinic)
-    await store.take_all_from_clinic(tx, found)
-    await tell_doctors_changed(tx, actor, found.doctors)
+    await tell_doctors(tx, actor, found.doctors, topic=events.DOCTORS_CHANGING)
     await require_nobody(tx, open_tickets, clinic=clinic)
+    await store.take_all_from_clinic(tx, found)
+    await tell_doctors(tx, actor, found.doctors)
     await store.save_clinic(tx, actor, found, events.CLINIC_ARCHIVED, {}, archived_on=await today(tx))
 
 
@@ -198,9 +199,10 @@ async def _save_clinic(tx: WriteTx, actor: Actor, before: Clinic, after: Clinic,
 # What several verbs ask
 
 
-async def tell_doctors_changed(tx: WriteTx, actor: Actor, doctors: Sequence[str]) -> None:
-    """To be called before queues are locked: whoever hears this holds schedules, which come before queues."""
-    await listeners.tell(tx, events.DOCTORS_CHANGED, [(actor, one) for one in sorted(doctors)])
+async def tell_doctors(
+    tx: WriteTx, actor: Actor, doctors: Sequence[str], *, topic: str = events.DOCTORS_CHANGED
+) -> None:
+    await listeners.tell(tx, topic, [(actor, one) for one in sorted(doctors)])
 
 
 def require_version(version: int | None, current: Mapping[str, Any]) -> None:

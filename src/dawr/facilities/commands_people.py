@@ -6,7 +6,7 @@ from typing import Any
 
 from dawr.accounts.rules import Actor, Right
 from dawr.facilities import events, queries, store
-from dawr.facilities.commands import OpenTickets, require_nobody, require_version, tell_doctors_changed, today
+from dawr.facilities.commands import OpenTickets, require_nobody, require_version, tell_doctors, today
 from dawr.facilities.rules import Department, Doctor, Names, StillInUse
 from dawr.facilities.rules_settings import clean_names, department_settings, difference, doctor_settings, require_slug
 from dawr.platform.db import WriteTx
@@ -77,22 +77,24 @@ async def change_doctor(
     if changed == found:
         return found
     await store.hold_clinics(tx, changed.clinics)
+    moves = [found.id] if changed.clinics != found.clinics else []
+    await tell_doctors(tx, actor, moves, topic=events.DOCTORS_CHANGING)
+    await _require_may_leave(tx, found, changed.clinics, open_tickets)
     data: dict[str, Any] = difference(doctor_settings(found), doctor_settings(changed))
     saved = await store.save_doctor(tx, actor, changed, events.DOCTOR_CHANGED, data)
-    if changed.clinics != found.clinics:
-        await tell_doctors_changed(tx, actor, [saved.id])
-    await _require_may_leave(tx, found, changed.clinics, open_tickets)
+    await tell_doctors(tx, actor, moves)
     return saved
 
 
 async def archive_doctor(tx: WriteTx, actor: Actor, *, doctor: str, open_tickets: OpenTickets | None) -> None:
     """Gone from every list; their history stays, and their short name stays taken."""
     found = await store.load_doctor_for(tx, actor, doctor)
+    await tell_doctors(tx, actor, [doctor], topic=events.DOCTORS_CHANGING)
+    await _require_may_leave(tx, found, (), open_tickets)
     gone, day = replace(found, clinics=()), await today(tx)
     data = {"clinics": list(found.clinics)}
     await store.save_doctor(tx, actor, gone, events.DOCTOR_ARCHIVED, data, archived_on=day)
-    await tell_doctors_changed(tx, actor, [doctor])
-    await _require_may_leave(tx, found, (), open_tickets)
+    await tell_doctors(tx, actor, [doctor])
 
 
 async def restore_doctor(tx: WriteTx, actor: Actor, *, doctor: str) -> Doctor:
@@ -107,7 +109,7 @@ async def restore_doctor(tx: WriteTx, actor: Actor, *, doctor: str) -> Doctor:
     await store.hold_clinics(tx, back.clinics)
     data = {"clinics": list(back.clinics)}
     saved = await store.save_doctor(tx, actor, back, events.DOCTOR_RESTORED, data)
-    await tell_doctors_changed(tx, actor, [doctor])
+    await tell_doctors(tx, actor, [doctor])
     return saved
 
 

@@ -28,5 +28,8 @@ DOCTOR_CHANGED = "doctor_changed"
 DOCTOR_ARCHIVED = "doctor_archived"
 DOCTOR_RESTORED = "doctor_restored"
 
+DOCTORS_CHANGING = "doctors_changing"
+"""Told in the transaction (``platform.listeners``) before queues are locked: pairs of the actor and a doctor whose clinics are to
+change. Whoever locks what comes before queues does so then."""
 DOCTORS_CHANGED = "doctors_changed"
 """Told in the transaction (``platform.listeners``): pairs of the actor and a doctor whose clinics are others from here on."""
