@@ -22,7 +22,7 @@ import dawr.app
 from dawr.accounts.rules import Role
 from dawr.notifications import commands_queue
 from dawr.platform.services import Services
-from dawr.tickets import queries
+from dawr.tickets import queries_days
 from dawr.tickets.rules import Status, Verb
 from tests.conftest import House, Live, found_house, make_services, new_database, serving
 from tests.proof.bulk import Bulk
@@ -248,7 +248,7 @@ async def a_day(running: Reporting) -> Reported:
             await work(desk, dana)
         await read_on(running)
         async with house.here().read() as tx:
-            await queries.due_queues(tx, house.facility)
+            await queries_days.due_queues(tx, house.facility)
     return running.reported
 
 

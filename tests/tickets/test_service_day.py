@@ -11,7 +11,7 @@ from dawr.accounts.rules import SYSTEM
 from dawr.facilities import queries as facilities
 from dawr.facilities.commands import archive_clinic
 from dawr.facilities.rules import Facility
-from dawr.tickets import jobs, queries
+from dawr.tickets import jobs, queries, queries_days
 from dawr.tickets.rules import Priority, Status, Ticket, Verb, WrongState
 from tests.conftest import House
 from tests.tickets.conftest import Floor
@@ -208,7 +208,7 @@ async def test_with_nothing_left_to_do_no_queue_is_due(floor: Floor, house: Hous
     floor.set_clock(pivot)
     await jobs.turn_service_days(house.services)
     async with house.here().read() as tx:
-        assert await queries.due_queues(tx, house.facility) == []
+        assert await queries_days.due_queues(tx, house.facility) == []
 
 
 async def test_expired_while_somebody_finishes_is_one_of_both(floor: Floor, house: House, pivot: datetime) -> None:

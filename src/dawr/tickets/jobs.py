@@ -3,7 +3,7 @@
 from dawr.facilities import queries as facilities
 from dawr.platform.jobs import periodic
 from dawr.platform.services import Services
-from dawr.tickets import commands, queries
+from dawr.tickets import commands, queries_days
 
 
 @periodic("turn_service_days", every_seconds=20)
@@ -14,7 +14,7 @@ async def turn_service_days(services: Services) -> None:
     for facility_id in await facilities.every_facility(services):
         async with services.db.read(facility_id) as tx:
             facility = await facilities.facility(tx)
-            due = await queries.due_queues(tx, facility) if facility else []
+            due = await queries_days.due_queues(tx, facility) if facility else []
         for clinic_id in due:
             assert facility is not None
             try:

@@ -20,7 +20,7 @@ from dawr.tickets import rules, store
 from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED, WITHDRAWN
 from dawr.tickets.rules import Status, Ticket, TicketNotFound
 from dawr.tickets.secrets import secret_of, ticket_of
-from dawr.tickets.store_tables import CALLED_ON, IS_OPEN
+from dawr.tickets.store_tables import CALLED_ON
 
 WAIT = "ticket_wait"
 WaitEstimate = Callable[[ReadTx, str, Sequence[int]], Awaitable[list[dict[str, Any] | None]]]
@@ -95,14 +95,6 @@ _ENDED_AT_DESK = (
     + " (SELECT service_day FROM queue WHERE facility_id = %(facility_id)s AND clinic = %(clinic)s)"
     + " ORDER BY t.ended_at DESC LIMIT 20"
 )
-_DUE = f"""
-SELECT q.clinic FROM queue q JOIN clinic c ON c.facility_id = q.facility_id AND c.clinic = q.clinic
-WHERE q.facility_id = %(facility_id)s AND c.archived_on IS NULL AND (q.service_day < %(today)s OR (
-  %(grace_over)s AND NOT q.carries AND EXISTS (
-    SELECT FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.service_day < q.service_day
-    AND {IS_OPEN.replace("status", "t.status")})))
-ORDER BY q.clinic
-"""
 _NEXT = """
 SELECT data->>'next' FROM event WHERE facility_id = %(facility_id)s AND entity = %(ticket)s AND type = 'ticket_transferred'
 ORDER BY id DESC LIMIT 1
@@ -363,13 +355,6 @@ def is_late(clinic: Clinic, found: TicketView, now: datetime) -> bool:
     """Called longer ago than the clinic's patience, and not come."""
     after = timedelta(seconds=clinic.late_after_seconds) if clinic.late_after_seconds else None
     return rules.is_late(found.ticket, now=now, after=after)
-
-
-async def due_queues(tx: ReadTx, facility: Facility) -> list[str]:
-    """The clinics whose queue has to turn to the present service day, or holds tickets past their grace."""
-    today = facility.service_day(tx.now)
-    grace_over = tx.now >= facility.day_start(today) + timedelta(minutes=facility.grace_minutes)
-    return [row["clinic"] for row in await tx.rows(_DUE, today=today, grace_over=grace_over)]
 
 
 async def following(tx: ReadTx, one: Ticket) -> UUID | None:
