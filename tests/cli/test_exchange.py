@@ -28,8 +28,8 @@ from dawr.facilities.rules_settings import ClinicSettings, FacilitySettings
 from dawr.platform.config import Settings
 from dawr.platform.ids import new_id
 from dawr.platform.services import Services
-from dawr.tickets import commands as tickets
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.rules import Priority
 from dawr.tickets.store import Personal
 from tests.cli.conftest import Answer, Dawr, Starter
@@ -281,9 +281,8 @@ async def entering(clinic: Clinic, *, least: int) -> float:
             began = time.monotonic()
             assert began < end
             async with services.db.write(here.id) as tx:
-                lab = await facilities.clinic(tx, "lab")
                 arrival = Arrival(new_id(tx.now), None, Priority.NORMAL, "en", Personal())
-                await tickets.enter(tx, SYSTEM, here, lab, arrival)
+                await enter(tx, SYSTEM, here, "lab", arrival)
             slowest = max(slowest, time.monotonic() - began)
             await asyncio.sleep(PACE_SECONDS)
     return slowest

@@ -24,12 +24,12 @@ from uuid import uuid4
 import orjson
 
 from dawr.accounts.rules import SYSTEM, Actor, Role
-from dawr.facilities import queries as facilities
 from dawr.notifications import commands, queries, store_channels
 from dawr.notifications.rules import Audience, Moment, Rule, Status
 from dawr.platform.ids import new_id
 from dawr.tickets import commands as tickets
 from dawr.tickets.commands import Arrival
+from dawr.tickets.commands_enter import enter
 from dawr.tickets.people import keep_person
 from dawr.tickets.rules import Priority
 from tests.conftest import House, found_house, make_services, new_database
@@ -171,12 +171,11 @@ class Telling:
         numbers = range(self.called, min(self.called + self.together, self.people))
         self.called = numbers.stop
         async with here.write() as tx:
-            clinic = await facilities.clinic(tx, "lab")
             for number in numbers:
                 ticket_id = new_id(tx.now)
                 personal = keep_person(here, ticket_id, user=f"p{number}", name=None, phone=f"+9745{number:07}")
                 arrival = Arrival(ticket_id, None, Priority.NORMAL, "en", personal)
-                await tickets.enter(tx, SYSTEM, here.facility, clinic, arrival)
+                await enter(tx, SYSTEM, here.facility, "lab", arrival)
                 await tickets.call(tx, SYSTEM, here.facility, ticket_id=ticket_id, desk="1")
 
     async def _lives(self, kill_every: tuple[int, int], *, ends: float) -> None:
