@@ -13,7 +13,7 @@ WHERE q.facility_id = %(facility_id)s AND c.archived_on IS NULL AND (q.service_d
     SELECT FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic AND t.service_day < q.service_day
     AND {IS_OPEN.replace("status", "t.status")})))
 ORDER BY q.clinic
-"""  # noqa: S608
+"""
 
 
 async def due_queues(tx: ReadTx, facility: Facility) -> list[str]:
