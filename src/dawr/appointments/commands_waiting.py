@@ -6,11 +6,19 @@ from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
 from dawr.appointments import events, rules, store, store_schedule
-from dawr.appointments.commands import decline
+from dawr.appointments.commands import decline, wait_no_more
 from dawr.appointments.commands_slots import offer
 from dawr.appointments.queries import open_offer
-from dawr.appointments.rules import Waiting, WaitingStatus, WrongAppointmentState
-from dawr.appointments.rules_schedule import InvalidSchedule
+from dawr.appointments.rules import (
+    Appointment,
+    NotWaiting,
+    TooLate,
+    Verb,
+    Waiting,
+    WaitingStatus,
+    WrongAppointmentState,
+)
+from dawr.appointments.rules_schedule import GRAIN, InvalidSchedule
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Facility
 from dawr.patients import commands as patients
@@ -41,6 +49,36 @@ async def join(
     span = (earliest, earliest + rules.HORIZON) if earliest and earliest > tx.now else None
     await offer(tx, facility, schedule, span=span)
     return await store.waiting(tx, made.waiting)
+
+
+async def join_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:
+    """Waits for a slot of the same doctor before this appointment, which it takes the place of once it is accepted."""
+    found = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE)
+    rules.step(found, Verb.RESCHEDULE)
+    if found.starts - tx.now <= rules.OFFER_LEAD:
+        raise TooLate
+    schedule = await store_schedule.schedule(tx, found.doctor)
+    made = Waiting(
+        waiting=new_id(tx.now),
+        patient=await patients.hold(tx, found.patient),
+        doctor=found.doctor,
+        earliest=None,
+        latest=found.starts - GRAIN,
+        status=WaitingStatus.WAITING,
+        created_at=tx.now,
+        instead_of=found.appointment,
+    )
+    await store.insert_waiting(tx, actor, made)
+    await offer(tx, facility, schedule, span=(tx.now, found.starts))
+    return found
+
+
+async def leave_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:
+    """The appointment is early enough. ``NotWaiting``."""
+    found = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE)
+    if not await wait_no_more(tx, actor, facility, found):
+        raise NotWaiting
+    return found
 
 
 async def withdraw(tx: WriteTx, actor: Actor, facility: Facility, *, waiting_id: UUID) -> Waiting:

@@ -15,6 +15,7 @@ from dawr.appointments.rules_schedule import LONGEST_SLOT, Slot
 from dawr.platform.errors import N_, Conflict, Invalid, NotFound
 
 EARLY = timedelta(hours=2)
+"""How long before the start a patient may check in by themselves: whoever does so is to be near when they are called."""
 SECRET_OUTLIVES = timedelta(hours=24)
 OFFER_LEAD = timedelta(minutes=30)
 """A slot that begins sooner is offered to nobody: there is no time left to answer and to come."""
@@ -58,7 +59,7 @@ TRANSITIONS: dict[Verb, tuple[tuple[Status, ...], Status]] = {
     Verb.DECLINE: ((Status.OFFERED,), Status.DECLINED),
     Verb.LAPSE: ((Status.OFFERED,), Status.LAPSED),
 }
-BY_PATIENT = frozenset({Verb.RESCHEDULE, Verb.CANCEL, Verb.ACCEPT, Verb.DECLINE})
+BY_PATIENT = frozenset({Verb.RESCHEDULE, Verb.CANCEL, Verb.CHECK_IN, Verb.ACCEPT, Verb.DECLINE})
 
 
 class WaitingStatus(StrEnum):
@@ -94,6 +95,11 @@ class PatientBusy(Conflict):
     title = N_("The patient has another appointment at this time")
 
 
+class NotWaiting(Conflict):
+    code = "not_waiting"
+    title = N_("The patient is not on this waiting list")
+
+
 class AlreadyWaiting(Conflict):
     code = "already_waiting"
     title = N_("The patient is on this waiting list already")
@@ -109,6 +115,11 @@ class WrongAppointmentState(Conflict):
 class TooEarly(Conflict):
     code = "too_early"
     title = N_("It is too early for this")
+
+
+class TooLate(Conflict):
+    code = "too_late"
+    title = N_("It is too late for this")
 
 
 class OfferOver(Conflict):
@@ -167,7 +178,8 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody who takes a slot that begins between ``earliest`` and ``latest``. ``lapses`` counts offers without an answer."""
+    """Somebody who takes a slot that begins between ``earliest`` and ``latest``. ``lapses`` counts offers without an answer;
+    ``instead_of`` is the appointment that an earlier slot would take the place of."""
 
     waiting: UUID
     patient: UUID
@@ -177,6 +189,7 @@ class Waiting:
     status: WaitingStatus
     created_at: datetime
     lapses: int = 0
+    instead_of: UUID | None = None
     version: int = 0
 
     @property
@@ -223,6 +236,12 @@ def require_may_arrive(one: Appointment, *, now: datetime, same_day: bool) -> No
         raise TooEarly(N_("Check-in begins on the day of the appointment"))
     if one.status is Status.NO_SHOW and not same_day:
         raise WrongAppointmentState(extra={"state": one.status.value})
+
+
+def require_near(one: Appointment, *, now: datetime) -> None:
+    """Whoever checks in from where they are, not at reception, does so shortly before."""
+    if now < one.starts - EARLY:
+        raise TooEarly(N_("You can check in from two hours before the appointment"))
 
 
 def place_at(one: Appointment, rules: AppointmentRules, *, now: datetime) -> datetime | None:

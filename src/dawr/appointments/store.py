@@ -64,6 +64,7 @@ DELETE FROM appointment_occupied WHERE facility_id = %(facility_id)s AND appoint
 """
 _WAITING = f"SELECT {_WAITING_FIELDS} FROM appointment_waiting WHERE facility_id = %(facility_id)s"
 _ONE_WAITING = _WAITING + " AND waiting = %(waiting)s"
+_INSTEAD = _WAITING + " AND instead_of = %(appointment)s AND status IN ('waiting', 'offered')"
 _LINE = _WAITING + " AND doctor = %(doctor)s AND status = 'waiting' ORDER BY created_at, waiting"
 _REFUSED = """
 SELECT waiting, array_agg(starts) AS starts FROM appointment
@@ -223,6 +224,12 @@ async def waiting(tx: ReadTx, waiting_id: UUID) -> Waiting:
     if row is None:
         raise WaitingNotFound
     return as_waiting(row)
+
+
+async def waits_instead(tx: ReadTx, appointment_id: UUID) -> Waiting | None:
+    """The open place on a waiting list by which somebody waits for an earlier slot than this appointment's."""
+    row = await tx.row(_INSTEAD, appointment=appointment_id)
+    return as_waiting(row) if row else None
 
 
 async def line(tx: ReadTx, doctor: str) -> list[Waiting]:

@@ -70,6 +70,8 @@ waiting = facility_table(
     Column("status", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("lapses", SmallInteger, nullable=False, server_default=text("0")),
+    # Without a foreign key: an appointment names its place on the list already, and tables are made one after the other.
+    Column("instead_of", Uuid),
     Column("version", Integer, nullable=False),
     ForeignKeyConstraint(["facility_id", "doctor"], ["schedule.facility_id", "schedule.doctor"]),
     _patient(),
@@ -89,6 +91,13 @@ waiting = facility_table(
         "created_at",
         "waiting",
         postgresql_where=text("status = 'waiting'"),
+    ),
+    Index(
+        "appointment_waiting_instead_key",
+        "facility_id",
+        "instead_of",
+        unique=True,
+        postgresql_where=text("status IN ('waiting', 'offered') AND instead_of IS NOT NULL"),
     ),
     Index("appointment_waiting_latest_idx", "facility_id", "latest", postgresql_where=text("status = 'waiting'")),
     grants="SELECT, INSERT, UPDATE",

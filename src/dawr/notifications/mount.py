@@ -5,9 +5,11 @@ from fastapi import FastAPI
 from dawr.notifications import api, api_channels, jobs, store_tables
 from dawr.notifications.channel import use
 from dawr.notifications.channels.registry import configured
+from dawr.notifications.commands_code import send_code
 from dawr.notifications.queries_person import messages_of
 from dawr.platform.services import Services
 from dawr.records.queries import MESSAGES
+from dawr.tickets.commands_proof import SEND_CODE
 
 JOBS = (jobs.visit_event, jobs.appointment_event, jobs.forget_notifications)
 TABLES = (store_tables.notice, store_tables.delivery)
@@ -18,3 +20,4 @@ def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api_channels.router)
     use(services, configured(services))
     services.additions[MESSAGES] = messages_of
+    services.additions[SEND_CODE] = send_code
