@@ -113,6 +113,7 @@ def _reads() -> list[Row]:
         row("GET /patients/{patient}/history", WORKS),
         row("GET /patients/{patient}/export", ADMIN | DOCTORS),
         row("GET /patients/{patient}/accesses", ADMIN),
+        row("GET /patients/{patient}/merged", DESK),
         row("GET /appointments", DESK | DOCTORS, query={"doctor": "$doctor", "total": "true"}),
         row("GET /appointments/rules", WATCHES),
         row("GET /appointments/waiting", DESK, query={"doctor": "$doctor", "total": "true"}),
@@ -195,11 +196,13 @@ def _telling() -> list[Row]:
         row("POST /deliveries/{delivery}/resend", DESK),
         row("PUT /notification-rules", ADMIN, {"items": []}),
         row("PUT /channels/{channel}", ADMIN, SMS),
+        row("POST /channels/{channel}/test", ADMIN, {"phone": "+97455501234"}),
         row("DELETE /channels/{channel}", ADMIN),
         row("PATCH /plugins/{plugin}", ADMIN, {"enabled": True}, answers=404),
         row("POST /webhooks", ADMIN, {"url": "https://127.0.0.1:9/dawr"}),
         row("PATCH /webhooks/{webhook}", ADMIN, {"enabled": False}),
         row("POST /webhooks/{webhook}/rotate", ADMIN),
+        row("POST /webhooks/{webhook}/test", ADMIN),
         row("DELETE /webhooks/{webhook}", ADMIN),
     ]
 

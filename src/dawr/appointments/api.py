@@ -100,7 +100,7 @@ async def waiting(here: Here, page: Paged, doctor: Annotated[DoctorName | None, 
     async with here.read() as tx:
         found = await queries.waiting(tx, doctor)
         part, rest = page.of(found, lambda one: (one.created_at, one.waiting))
-        items = await queries.shown_waiting_list(tx, here.facility, part)
+        items = await queries.shown_waiting_list(tx, here, part)
     return answer({"items": items} | rest)
 
 

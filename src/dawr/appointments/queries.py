@@ -54,7 +54,7 @@ _OPEN_OFFER = """
 SELECT appointment FROM appointment WHERE facility_id = %(facility_id)s AND waiting = %(waiting)s AND status = 'offered'
 """
 _OPEN_OFFERS = """
-SELECT waiting, appointment FROM appointment
+SELECT waiting, appointment, starts FROM appointment
 WHERE facility_id = %(facility_id)s AND waiting = ANY(%(entries)s) AND status = 'offered'
 """
 _OVERDUE = """
@@ -273,11 +273,19 @@ async def open_offer(tx: ReadTx, waiting_id: UUID) -> UUID | None:
     return found
 
 
-async def shown_waiting_list(tx: ReadTx, facility: Facility, entries: Sequence[Waiting]) -> list[dict[str, Any]]:
-    """A part of the list, each with the slot that is offered."""
+async def shown_waiting_list(tx: ReadTx, here: Context, entries: Sequence[Waiting]) -> list[dict[str, Any]]:
+    """A part of the list as reception sees it: with the patients' names, each with the slot that is offered."""
     rows = await tx.rows(_OPEN_OFFERS, entries=[one.waiting for one in entries])
-    offered = {row["waiting"]: row["appointment"] for row in rows}
-    return [shown_waiting(facility, one, offered.get(one.waiting)) for one in entries]
+    offered = {row["waiting"]: row for row in rows}
+    cards = await patients.cards(tx, here, {one.patient for one in entries})
+    return [
+        _listed(here.facility, one, offered.get(one.waiting)) | {"name": cards[one.patient].name} for one in entries
+    ]
+
+
+def _listed(facility: Facility, one: Waiting, offer: Mapping[str, Any] | None) -> dict[str, Any]:
+    card = shown_waiting(facility, one, offer["appointment"] if offer else None)
+    return card | {"start": local(facility, offer["starts"]) if offer else None}
 
 
 def shown_waiting(facility: Facility, one: Waiting, offered: UUID | None) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dawr.web import queries
+from dawr.web.admin.pages import router as admin_pages
 from dawr.web.board.pages import router as board_pages
 from dawr.web.desk.pages import router as desk_pages
 from dawr.web.errors import PageRoute
@@ -17,7 +18,7 @@ own = APIRouter(route_class=PageRoute)
 
 def router() -> APIRouter:
     everything = APIRouter(include_in_schema=False)
-    for part in (own, patient_pages, desk_pages, reception_pages, board_pages):
+    for part in (own, patient_pages, desk_pages, reception_pages, admin_pages, board_pages):
         everything.include_router(part)
     return everything
 

@@ -1,18 +1,16 @@
 // How people, days and places are named on reception's page.
 import { data, make, texts } from './page.js';
+import { day } from './times.js';
 import { fill } from './words.js';
 
-// The digits are those printed on tickets, in every language.
-const LOCALE = `${data.lang}-u-nu-latn-ca-gregory`;
-const days = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeZone: 'UTC' });
-const clocks = new Intl.DateTimeFormat(LOCALE, { timeStyle: 'short', timeZone: data.zone });
-const moments = new Intl.DateTimeFormat(LOCALE, { dateStyle: 'medium', timeStyle: 'short', timeZone: data.zone });
+export * from './times.js';
 
-/** A day such as `1990-05-17`. */
-export const day = (iso) => days.format(new Date(`${iso}T00:00:00Z`));
-/** An instant on the clock of the house. */
-export const clock = (iso) => clocks.format(new Date(iso));
-export const moment = (iso) => moments.format(new Date(iso));
+// The house's clock counts: that of this computer may be wrong.
+const ahead = Date.parse(data.now) - Date.now();
+const isoDays = new Intl.DateTimeFormat('en-CA', { timeZone: data.zone });
+/** The day that the calendar of the house shows, and the one so many days after another. */
+export const today = () => isoDays.format(new Date(Date.now() + ahead));
+export const laterDay = (iso, count) => new Date(Date.parse(`${iso}T00:00:00Z`) + count * 86_400_000).toISOString().slice(0, 10);
 
 const clinics = new Map(data.clinics.map((one) => [one.clinic, one]));
 const doctors = new Map(data.doctors.map((one) => [one.doctor, one]));
