@@ -45,7 +45,7 @@ function shown(patient) {
     phones: patient.phones.join('\n'),
     birth_date: patient.birth_date ?? '',
     birth_year: patient.birth_date ? '' : String(patient.birth_year ?? ''),
-    channels: (wishes.channels ?? Object.keys(texts.channels)).join('\n'),
+    channels: Object.keys(texts.channels).filter((one) => !wishes.channels || wishes.channels.includes(one)).join('\n'),
     opted_out: wishes.opted_out ? 'yes' : '',
     quiet_from: wishes.quiet_from ?? '',
     quiet_to: wishes.quiet_to ?? '',
