@@ -45,7 +45,8 @@ async def test_reception_reads_what_was_sent_and_sends_it_again(site: Site, hous
     page = await open_messages(site, role=Role.RECEPTION)
     for hidden in ("#channels", "#rules", "#hooks"):
         await expect(page.locator(hidden)).to_have_count(0)
-    await page.select_option("#log-status", "failed")
+    async with page.expect_response("**/deliveries?**status=failed**"):
+        await page.select_option("#log-status", "failed")
     row = page.locator("#log li")
     await expect(row).to_contain_text("The phone number or address is wrong")
     await expect(row).to_contain_text("•••• 4321")
