@@ -5,12 +5,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dawr.web import queries
+from dawr.web.admin.pages import router as admin_pages
 from dawr.web.board.pages import router as board_pages
 from dawr.web.desk.pages import router as desk_pages
 from dawr.web.doctor.pages import router as doctor_pages
 from dawr.web.errors import PageRoute
-from dawr.web.patient.messages import router as message_pages
 from dawr.web.patient.pages import router as patient_pages
+from dawr.web.patient.stop import router as stop_pages
 from dawr.web.reception.pages import router as reception_pages
 from dawr.web.render import Page
 
@@ -19,7 +20,16 @@ own = APIRouter(route_class=PageRoute)
 
 def router() -> APIRouter:
     everything = APIRouter(include_in_schema=False)
-    for part in (own, patient_pages, desk_pages, reception_pages, board_pages, message_pages, doctor_pages):
+    for part in (
+        own,
+        patient_pages,
+        desk_pages,
+        reception_pages,
+        admin_pages,
+        board_pages,
+        stop_pages,
+        doctor_pages,
+    ):
         everything.routes.extend(part.routes)
     return everything
 
