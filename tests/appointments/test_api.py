@@ -284,7 +284,9 @@ async def test_the_waiting_list_over_http(
     wish = {"patient": str(await practice.patient()), "doctor": "dana", "from": start("10:00")}
     entry = (await rui.post(f"{API}/appointments/waiting", json=wish)).json()
     assert (entry["status"], entry["from"]) == ("offered", start("10:00"))
-    assert (await rui.get(f"{API}/appointments/waiting", params={"doctor": "dana"})).json()["items"] == [entry]
+    assert (await rui.get(f"{API}/appointments/waiting", params={"doctor": "dana"})).json()["items"] == [
+        entry | {"name": "Amina", "start": start("10:00")}
+    ]
     path = f"{API}/appointments/{entry['appointment']}"
     offered = (await rui.get(path)).json()
     accepted = await stranger.post(f"{path}/accept", headers=with_secret(offered))

@@ -116,6 +116,7 @@ def _reads() -> list[Row]:
         row("GET /patients/{patient}/export", ADMIN | DOCTORS),
         row("GET /patients/{patient}/accesses", ADMIN),
         row("GET /patients/{patient}/stops", DESK),
+        row("GET /patients/{patient}/merged", DESK),
         row("GET /appointments", DESK | DOCTORS, query={"doctor": "$doctor", "total": "true"}),
         row("GET /appointments/rules", WATCHES),
         row("GET /appointments/waiting", DESK, query={"doctor": "$doctor", "total": "true"}),
@@ -209,6 +210,7 @@ def _telling() -> list[Row]:
         row("POST /channels/sms/callback", ANYBODY, {"type": "status", "status": "read"}, answers=401),
         row("GET /channels/whatsapp/callback", ANYBODY, query=HUB, answers=401),
         row("POST /channels/whatsapp/callback", ANYBODY, {}, answers=401),
+        row("POST /channels/{channel}/test", ADMIN, {"phone": "+97455501234"}),
         row("DELETE /channels/{channel}", ADMIN),
         row("PATCH /plugins/{plugin}", ADMIN, {"enabled": True}, answers=404),
         row("POST /webhooks", ADMIN, {"url": "https://127.0.0.1:9/dawr"}),
@@ -216,6 +218,7 @@ def _telling() -> list[Row]:
         row("POST /webhooks/{webhook}/rotate", ADMIN),
         row("POST /webhooks/{webhook}/failures/resend", ADMIN),
         row("POST /webhooks/{webhook}/failures/{failure}/resend", ADMIN, answers=404),
+        row("POST /webhooks/{webhook}/test", ADMIN),
         row("DELETE /webhooks/{webhook}", ADMIN),
     ]
 

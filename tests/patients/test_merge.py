@@ -129,3 +129,15 @@ async def test_nobody_is_merged_across_facilities(house: House) -> None:
     one, other = await made(house), await made(elsewhere)
     with pytest.raises(PatientNotFound):
         await run(house, house.rui, commands.merge, one.patient, into=other.patient)
+
+
+async def test_what_was_merged_into_a_record_is_listed(house: House, live: Live) -> None:
+    one, other = await made(house, "Zubaida", phones=("55501111",)), await made(house, "Amina")
+    await run(house, house.rui, commands.merge, one.patient, into=other.patient)
+    async with live.staff(house, Role.RECEPTION) as rui:
+        (listed,) = (await rui.get(f"{PATIENTS}/{other.patient}/merged")).json()["items"]
+        alone = (await rui.get(f"{PATIENTS}/{(await made(house)).patient}/merged")).json()
+        unknown = await rui.get(f"{PATIENTS}/018f0000-0000-7000-8000-000000000000/merged")
+    assert (listed["patient"], listed["name"]) == (str(one.patient), "Zubaida")
+    assert "5550" not in listed["phone"]
+    assert (alone, unknown.status_code) == ({"items": []}, 404)

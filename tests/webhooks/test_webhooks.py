@@ -357,3 +357,14 @@ async def test_only_administrators_of_this_facility(desk: Desk, lan: Live, servi
             assert (await ask(stranger, path)).status_code == 401
         assert [(await ask(sam, path)).status_code for ask in ASKS[2:]] == [404] * 6
         assert (await sam.get("/api/v1/webhooks")).json()["items"] == []
+
+
+async def test_a_message_to_try_it_is_signed_and_its_answer_shown(desk: Desk) -> None:
+    made = await desk.hook()
+    desk.receiver.statuses = ["403 Forbidden"]
+    path = f"/api/v1/webhooks/{made['webhook']}/test"
+    refused, taken = (await desk.ada.post(path)).json(), (await desk.ada.post(path)).json()
+    assert (refused["status"], refused["accepted"]) == (403, False)
+    assert (taken["status"], taken["accepted"], taken["reason"]) == (204, True, None)
+    headers, body = desk.receiver.heard[1]
+    assert Verifier(made["secret"]).verify(body, headers)["type"] == "test"

@@ -117,7 +117,7 @@ async def waiting(here: Here, page: Paged, doctor: Annotated[DoctorName | None, 
     async with here.read() as tx:
         found = await queries_lists.waiting(tx, doctor, after=place(page), limit=page.limit + 1)
         part, following = page.cut(found, key=lambda one: [one.created_at, one.waiting])
-        items = await queries_lists.shown_waiting_list(tx, here.facility, part)
+        items = await queries_lists.shown_waiting_list(tx, here, part)
         total = {"total": await queries_lists.count_waiting(tx, doctor)} if page.total else {}
     return answer({"items": items, "next": following} | total)
 

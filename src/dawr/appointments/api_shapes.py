@@ -172,8 +172,13 @@ class WaitingAnswer(BaseModel):
     appointment: str | None = Field(description="The slot that is offered")
 
 
+class ListedWaiting(WaitingAnswer):
+    name: str | None
+    start: AwareDatetime | None = Field(description="When the slot that is offered begins")
+
+
 class WaitingListAnswer(BaseModel):
-    items: list[WaitingAnswer]
+    items: list[ListedWaiting]
     next: str | None
     total: int | None = None
 

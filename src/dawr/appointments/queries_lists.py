@@ -1,6 +1,6 @@
 """Lists of appointments and of who waits, a page at a time: each page is one walk down an index, as long as the page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
@@ -31,7 +31,7 @@ _WAITING = f"SELECT {store_waiting.FIELDS} FROM appointment_waiting WHERE facili
 _HOW_MANY_WAIT = f"SELECT count(*) FROM appointment_waiting WHERE facility_id = %(facility_id)s AND {IS_OPEN}"
 _AS_THEY_CAME = " AND (created_at, waiting) > (%(at)s, %(id)s) ORDER BY created_at, waiting LIMIT %(limit)s"
 _OPEN_OFFERS = """
-SELECT waiting, appointment FROM appointment
+SELECT waiting, appointment, starts FROM appointment
 WHERE facility_id = %(facility_id)s AND waiting = ANY(%(entries)s) AND status = 'offered'
 """
 
@@ -103,11 +103,19 @@ async def one_waiting(tx: ReadTx, waiting_id: UUID) -> Waiting:
     return await store_waiting.waiting(tx, waiting_id)
 
 
-async def shown_waiting_list(tx: ReadTx, facility: Facility, entries: Sequence[Waiting]) -> list[dict[str, Any]]:
-    """A part of the list, each with the slot that is offered."""
+async def shown_waiting_list(tx: ReadTx, here: Context, entries: Sequence[Waiting]) -> list[dict[str, Any]]:
+    """A part of the list as reception sees it: with the patients' names, each with the slot that is offered."""
     rows = await tx.rows(_OPEN_OFFERS, entries=[one.waiting for one in entries])
-    offered = {row["waiting"]: row["appointment"] for row in rows}
-    return [shown_waiting(facility, one, offered.get(one.waiting)) for one in entries]
+    offered = {row["waiting"]: row for row in rows}
+    cards = await patients.cards(tx, here, {one.patient for one in entries})
+    return [
+        _listed(here.facility, one, offered.get(one.waiting)) | {"name": cards[one.patient].name} for one in entries
+    ]
+
+
+def _listed(facility: Facility, one: Waiting, offer: Mapping[str, Any] | None) -> dict[str, Any]:
+    card = shown_waiting(facility, one, offer["appointment"] if offer else None)
+    return card | {"start": local(facility, offer["starts"]) if offer else None}
 
 
 def shown_waiting(facility: Facility, one: Waiting, offered: UUID | None) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from starlette.responses import Response
 
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
-from dawr.notifications import queries, store_channels
+from dawr.notifications import commands_try, queries, store_channels, texts
 from dawr.notifications.channel import channels_of
 from dawr.notifications.channels.push import raw
 from dawr.notifications.channels.sms import GATEWAYS
-from dawr.notifications.rules import ChannelNotFound, Moment
+from dawr.notifications.rules import ChannelNotFound, Moment, masked
+from dawr.notifications.rules_channels import Outcome
 from dawr.notifications.store_channels import Configured, Subscription
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Invalid
-from dawr.platform.http.bodies import Body, Slug
+from dawr.platform.http.bodies import Body, Phone, Slug
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer
 from dawr.platform.http.problems import documented
@@ -35,6 +36,8 @@ Host = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:-]{1,253}$")]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@/]+(/\S*)?$", max_length=500)]
 Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]{1,64}@[A-Za-z0-9.-]{1,190}$")]
 Texts = Annotated[dict[Annotated[str, StringConstraints(max_length=60)], Text], Field(max_length=30)]
+TRIALS = Limit("channel_test", 6, timedelta(minutes=1), 6)
+TRIALS_A_DAY = Limit("channel_test_day", 60, timedelta(days=1), 60)
 SUBSCRIBING = Limit("push_subscribe", 20, timedelta(minutes=1), 20)
 
 
@@ -128,9 +131,15 @@ async def configure_channel(channel: Name, body: dict[str, Any], here: Here) -> 
     _require(here, channel)
     async with here.write() as tx:
         earlier = (await store_channels.configured(tx, here.services.keyring, channel)).settings or {}
+        if "url" in earlier and body.get("url") == _open_part("url", earlier["url"]):
+            # What is shown may be sent back: that is no other address.
+            body = body | {"url": earlier["url"]}
         # To another address nothing goes that was given for this one.
         moved = any(name in earlier and body.get(name, earlier[name]) != earlier[name] for name in PLACE)
         kept = {} if moved else {name: earlier[name] for name in SECRET if name in earlier and name not in body}
+        if "url" in body:
+            # One service or the other.
+            kept.pop("apprise", None)
         made = _checked(channel, kept | body)
         await store_channels.save(tx, here.services.keyring, here.actor, channel, made)
         return answer(await _shown(tx, here, channel))
@@ -143,6 +152,32 @@ async def stop_channel(channel: Name, here: Here) -> Response:
     async with here.write() as tx:
         await store_channels.save(tx, here.services.keyring, here.actor, channel, None)
     return Response(status_code=204)
+
+
+class Trial(Body):
+    """``phone``: where a text or WhatsApp message goes. It is not kept."""
+
+    phone: Phone | None = None
+
+
+@router.post("/channels/{channel}/test", responses=documented(401, 403, 404))
+async def try_channel(channel: Name, body: Trial, here: Here) -> Response:
+    """Sends one message at once, to the caller's own e-mail address or to ``phone``, and answers what the vendor said. Nothing
+    is kept, so each call sends; few a minute."""
+    store_channels.require(here.actor)
+    await here.services.limits.check((TRIALS, here.actor.label), (TRIALS_A_DAY, here.facility.slug))
+    to, result = await commands_try.try_channel(here, channel, phone=body.phone)
+    reason = result.reason.value if result.reason else None
+    return answer(
+        {
+            "channel": channel,
+            "to": masked(to),
+            "sent": result.outcome in (Outcome.SENT, Outcome.DELIVERED),
+            "reason": reason,
+            "why": texts.said(texts.REASONS, reason, here.language),
+            "detail": result.detail,
+        }
+    )
 
 
 def _require(here: Context, channel: str) -> None:

@@ -115,6 +115,16 @@ async def unmerge(patient: PatientId, here: Here) -> Response:
     return await once(here, work, lambda tx, done: _card_now(here, tx, done))
 
 
+@router.get("/{patient}/merged", responses=READS | answers(shapes.MergedAnswer))
+async def merged(patient: PatientId, here: Here) -> Response:
+    """The records that were merged into this one, as a list shows them; each can be taken out again with ``unmerge``."""
+    here.actor.require(Right.PATIENTS)
+    await _count_opening(here)
+    async with here.read() as tx:
+        found = await queries.merged(tx, here, patient)
+    return answer({"items": [one.summary() for one in found]})
+
+
 @router.get("/{patient}/accesses", responses=READS | answers(shapes.AccessesAnswer))
 async def accesses(patient: PatientId, here: Here, page: Paged) -> Response:
     """Who read the record, when and why, newest first; for administrators."""

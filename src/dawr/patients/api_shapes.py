@@ -159,6 +159,10 @@ class DuplicatesAnswer(BaseModel):
     items: list[DuplicateAnswer]
 
 
+class MergedAnswer(BaseModel):
+    items: list[PatientSummary]
+
+
 class AccessAnswer(BaseModel):
     access: str
     patient: str

@@ -107,6 +107,14 @@ async def family(tx: ReadTx, patient_id: UUID) -> list[UUID]:
     return [row["patient"] for row in await tx.rows(_FAMILY, patient=patient_id)]
 
 
+async def merged(tx: ReadTx, here: Context, patient_id: UUID) -> list[PatientCard]:
+    """The records that were merged into this person's surviving one, each as it was; ``PatientNotFound`` for an unknown id."""
+    opened = await own_cards(tx, here, await family(tx, patient_id))
+    if not opened:
+        raise PatientNotFound
+    return [one for survivor, one in opened.values() if one.patient != survivor]
+
+
 async def contact(tx: ReadTx, services: Services, patient_id: UUID) -> Contact | None:
     """How the patient can be told something; ``None`` for an unknown or erased one."""
     return (await contacts(tx, services, [patient_id])).get(patient_id)

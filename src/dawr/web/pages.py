@@ -5,13 +5,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dawr.web import assets, queries
+from dawr.web.admin.pages import router as admin_pages
 from dawr.web.board.pages import router as board_pages
 from dawr.web.desk.pages import router as desk_pages
 from dawr.web.doctor.pages import router as doctor_pages
 from dawr.web.errors import PageRoute
-from dawr.web.patient.messages import router as message_pages
 from dawr.web.patient.pages import router as patient_pages
 from dawr.web.patient.pages_appointment import router as appointment_pages
+from dawr.web.patient.stop import router as stop_pages
 from dawr.web.reception.pages import router as reception_pages
 from dawr.web.render import Page
 
@@ -24,11 +25,12 @@ def router() -> APIRouter:
         own,
         patient_pages,
         appointment_pages,
+        stop_pages,
         desk_pages,
-        reception_pages,
-        board_pages,
-        message_pages,
         doctor_pages,
+        reception_pages,
+        admin_pages,
+        board_pages,
     )
     for part in pages:
         everything.routes.extend(part.routes)

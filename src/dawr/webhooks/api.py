@@ -1,6 +1,7 @@
 """A facility's webhooks over HTTP, for its administrators."""
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,11 +19,13 @@ from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
-from dawr.webhooks import queries, store
+from dawr.platform.ratelimit import Limit
+from dawr.webhooks import commands, queries, store
 from dawr.webhooks.rules import FailureNotFound, Webhook, follower, fresh_secret
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"])
 CHANGES = documented(401, 403, 409)
+TRIALS = Limit("webhook_test", 6, timedelta(minutes=1), 6)
 Here = Annotated[Context, Depends(context)]
 Url = Annotated[str, StringConstraints(pattern=r"^https?://[^\s@/]+(/\S*)?$", max_length=500)]
 Types = Annotated[
@@ -89,6 +92,20 @@ async def rotate_secret(webhook: UUID, here: Here) -> Response:
         return outcome(webhook)
 
     return await once(here, work, lambda tx, _: _with_secret(tx, here, webhook))
+
+
+@router.post("/{webhook}/test", responses=documented(401, 403))
+async def try_webhook(webhook: UUID, here: Here) -> Response:
+    """Sends one signed message of the type ``test`` at once and answers the other side's status; null with a ``reason``
+    (``no_answer``, ``private_address``) where there was none. Nothing is kept, so each call sends; few a minute."""
+    store.require(here.actor)
+    await here.services.limits.check((TRIALS, here.actor.label))
+    async with here.read() as tx:
+        found = await queries.webhook(tx, here.services.keyring, webhook)
+    status, reason = await commands.try_webhook(here, found)
+    return answer(
+        {"webhook": str(webhook), "status": status, "accepted": bool(status and status < 300), "reason": reason}
+    )
 
 
 @router.delete("/{webhook}", status_code=204, responses=CHANGES)

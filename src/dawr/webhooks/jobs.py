@@ -7,8 +7,6 @@ from datetime import timedelta
 from functools import partial
 from uuid import UUID
 
-import orjson
-
 from dawr.facilities import queries as facilities
 from dawr.platform import followers
 from dawr.platform.errors import Unavailable
@@ -20,6 +18,7 @@ from dawr.platform.outgoing import Answer, ForbiddenAddress, NotSent, OutcomeUnk
 from dawr.platform.services import Services
 from dawr.platform.signatures import signed
 from dawr.webhooks import queries
+from dawr.webhooks.commands import content
 from dawr.webhooks.rules import PREFIX, TRIES, Webhook, follower, message_id
 
 POLL_SECONDS = 2.0
@@ -29,7 +28,6 @@ GATHER_SECONDS = 0.25
 AT_ONCE = 4
 BUSY = frozenset({408, 425, 429})
 GONE = 410
-INTERNAL = frozenset({"before"})
 log = get_logger(__name__)
 
 
@@ -135,18 +133,6 @@ async def forget_failures(services: Services) -> None:
     for facility_id in await facilities.every_facility(services):
         async with services.db.write(facility_id) as tx:
             await followers.forget_failures(tx, before)
-
-
-def content(facility: str, recorded: Recorded) -> bytes:
-    """The body of a message; always the same for the same event."""
-    data = {name: value for name, value in recorded.data.items() if name not in INTERNAL}
-    return orjson.dumps(
-        {
-            "type": recorded.type,
-            "timestamp": recorded.at.isoformat(),
-            "data": {"facility": facility, "entity": recorded.entity, "version": recorded.version, **data},
-        }
-    )
 
 
 def _check(answer: Answer) -> None:

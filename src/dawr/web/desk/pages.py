@@ -16,7 +16,7 @@ from dawr.web.render import Page, form_of
 
 router = APIRouter(route_class=PageRoute)
 # Where somebody goes who has signed in there.
-HOMES = {"desk": "/desk", "reception": "/reception"}
+HOMES = {"desk": "/desk", "reception": "/reception", "messages": "/messages"}
 
 
 @router.get("/desk")

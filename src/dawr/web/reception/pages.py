@@ -13,7 +13,7 @@ from dawr.web import queries
 from dawr.web.desk.pages import sign_in_page
 from dawr.web.errors import PageRoute
 from dawr.web.reception.queries import places, today
-from dawr.web.reception.texts import genders, languages, priorities, reception_texts, visit_statuses
+from dawr.web.reception.texts import channels, genders, languages, priorities, reception_texts, visit_statuses
 from dawr.web.render import Page, private
 
 router = APIRouter(route_class=PageRoute)
@@ -29,13 +29,20 @@ async def reception(request: Request) -> Response:
     known = await places(page.here, page.lang)
     facility = page.here.facility
     day = today(page.here).isoformat()
-    data = page.script_data(reception_texts(page.voice), facility=facility.slug, zone=facility.zone, today=day, **known)
+    own = {
+        "facility": facility.slug,
+        "zone": facility.zone,
+        "now": page.here.services.clock.now().isoformat(),
+        "sees_accesses": page.here.actor.may(Right.RECORDS),
+    }
+    data = page.script_data(reception_texts(page.voice), today=day, **own, **known)
     response = page.render(
         "reception.html",
         staff=staff,
         data=data,
         genders=genders(page.voice),
         languages_spoken=languages(page.voice),
+        channels_of_patients=channels(page.voice),
         priorities=priorities(page.voice),
         statuses=visit_statuses(page.voice),
         clinics=known["clinics"],

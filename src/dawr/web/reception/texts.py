@@ -15,6 +15,7 @@ def reception_texts(voice: Voice) -> Texts:
         | voice.staff_texts()
         | _finding(voice)
         | _doing(voice)
+        | _keeping(voice)
     )
 
 
@@ -45,6 +46,14 @@ def _doing(voice: Voice) -> Texts:
         "late": _("Checked in late: the place in the queue is that of somebody who joins now."),
         "waits_already": _("Show that visit"),
         "needs_rebooking": _("needs rebooking"),
+        "waits": _("On the waiting list of %(doctor)s."),
+        "waiting_none": _("Nobody waits for a slot."),
+        "offered_slot": _("offered: %(when)s"),
+        "move_title": _("Move the appointment of %(date)s, %(time)s"),
+        "reschedule": _("Move"),
+        "accept": _("Accept"),
+        "decline": _("Decline"),
+        "withdraw": _("Take off the list"),
         "cancel": _("Cancel"),
         "no_show": _("Not here"),
         "reopen": _("Reopen"),
@@ -55,7 +64,70 @@ def _doing(voice: Voice) -> Texts:
             "no_show": _("%(what)s did not come."),
             "reopen": _("%(what)s is open again."),
             "check_in": _("%(what)s is checked in."),
+            "accept": _("%(what)s has the offered appointment."),
+            "decline": _("%(what)s does not want that slot."),
+            "withdraw": _("%(what)s is off the waiting list."),
         },
+    }
+
+
+def _keeping(voice: Voice) -> Texts:
+    """About a patient's record: changing it, merging it with another, who read it."""
+    _ = voice.t.gettext
+    return {
+        "saved": _("Saved."),
+        "phone_number": _("Phone %(number)s"),
+        "changed_meanwhile": _(
+            "A colleague changed this record meanwhile. What you typed is still here; where they wrote something else, it is "
+            "said beside the field. Save again to keep yours."
+        ),
+        "theirs": _("A colleague wrote: %(value)s"),
+        "nothing": _("nothing"),
+        "yes": _("yes"),
+        "channels": channels(voice),
+        "aspects": _aspects(voice),
+        "check_same": _("Please compare the two and say that it is the same person."),
+        "merged": _("The two records are one now: %(name)s."),
+        "parted": _("They are two records again."),
+        "take_apart": _("Take apart"),
+        "kinds": {"visit": _("Visit"), "consultation": _("Consultation"), "appointment": _("Appointment")},
+        "somebody": _("somebody who no longer works here"),
+        "purposes": {
+            "reception": _("at reception"),
+            "care": _("for treatment"),
+            "history": _("read the history"),
+            "export": _("made a copy for the patient"),
+            "administration": _("for administration"),
+        },
+        "break_glass": _("without a visit there"),
+    }
+
+
+def _aspects(voice: Voice) -> Texts:
+    """The lines in which two records are compared."""
+    _ = voice.t.gettext
+    return {
+        "name": _("Name"),
+        "names": _("In other scripts"),
+        "born": _("Born"),
+        "gender": _("Gender"),
+        "phones": _("Phones"),
+        "national_id": _("Number of identity"),
+        "record_number": _("Record number"),
+        "email": _("E-mail"),
+        "language": _("Language"),
+        "since": _("Registered"),
+    }
+
+
+def channels(voice: Voice) -> Texts:
+    """By which a patient may be told something."""
+    _ = voice.t.gettext
+    return {
+        "sms": _("Text message"),
+        "email": _("E-mail"),
+        "whatsapp": _("WhatsApp"),
+        "push": _("Notification on the phone"),
     }
 
 

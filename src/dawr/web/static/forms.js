@@ -29,6 +29,9 @@ export async function change(path, body = {}, { key: own } = {}) {
 /** A question whose words must not stand in an address. */
 export const question = (path, body = {}) => withSession(() => ask(path, { method: 'POST', body }));
 
+/** A change that may be asked for twice: what it says then is so already. */
+export const alter = (method, path, body) => withSession(() => ask(path, { method, body }));
+
 /** Whoever was signed out may sign in in another window and go on here: then this page needs that session's token. Somebody else
  * who signs in there does not go on with what this person wrote. */
 async function withSession(send) {
@@ -92,19 +95,21 @@ function showMistakes(form, refusal, places) {
   const wrong = mistaken(refusal, places).filter((name) => name in form.elements);
   if (!wrong.length) explain(form.querySelector('.form-mistake'), refusal);
   for (const name of wrong) mark(form, name, refusal.problem?.errors ? texts.check_field : refusal.message);
-  if (wrong.length) (form.elements[wrong[0]][0]?.type === 'radio' ? form.elements[wrong[0]][0] : form.elements[wrong[0]]).focus();
+  const first = form.elements[wrong[0]];
+  (first instanceof RadioNodeList ? first[0] : first)?.focus();
 }
 
 /** The fields that a refusal is about. */
 function mistaken(refusal, places) {
   const { field, errors } = refusal.problem ?? refusal;
-  const named = errors ? errors.map((one) => one.in.split('.')[1]) : [field ?? refusal.code];
+  const named = errors ? errors.map((one) => one.field ?? one.in.split('.')[1]) : [field ?? refusal.code];
   return [...new Set(named.map((name) => places[name] ?? name))];
 }
 
-const mistakeOf = (form, name) => document.getElementById(`${form.id.split('-')[0]}-${name}-mistake`);
+// A field may be called `id` itself.
+const mistakeOf = (form, name) => document.getElementById(`${form.getAttribute('id').split('-')[0]}-${name}-mistake`);
 
-function mark(form, name, message) {
+export function mark(form, name, message) {
   form.elements[name].setAttribute?.('aria-invalid', 'true');
   const place = mistakeOf(form, name);
   place.hidden = false;

@@ -1,35 +1,18 @@
 // Reception's page: its parts, what they tell each other, and the keys.
-import { Refusal, byId, data, memory, say, texts } from './page.js';
+import { byId, data, memory, texts } from './page.js';
 import { foldFacility } from './fold.js';
 import { live } from './live.js';
 import { letterOf } from './desk_keys.js';
-import { explain } from './forms.js';
+import { failed, said } from './told.js';
 import { closeForm, forgetFound, lookForSomebody, openForm, startFinding } from './reception_find.js';
 import { closePerson, print, showPerson, showSlip, startPerson } from './reception_person.js';
-import { startAppointments, startVisits } from './reception_day.js';
+import { startAppointments } from './reception_appointments.js';
+import { startVisits } from './reception_day.js';
 import { closeInbox, openInbox, startInbox } from './inbox.js';
 import { startSession } from './session.js';
 import { fill } from './words.js';
 
-const SAID_FOR = 10_000;
 const EVERYTHING_AGAIN = 30_000;
-let saidTimer = 0;
-
-function said(text) {
-  clearTimeout(saidTimer);
-  byId('error').hidden = true;
-  say(byId('said'), text);
-  byId('said').hidden = false;
-  saidTimer = setTimeout(() => {
-    byId('said').hidden = true;
-  }, SAID_FOR);
-}
-
-/** What was in the way of something that has no field of its own. */
-function failed(refusal) {
-  if (!(refusal instanceof Refusal)) throw refusal;
-  explain(byId('error'), refusal);
-}
 
 /** The next person in the line: nothing of the last one stays on the screen, but for a form that was left half filled in. */
 function nextPerson() {
@@ -43,15 +26,15 @@ function nextPerson() {
 function start() {
   const told = { said, failed };
   const visited = () => visits(true);
-  const person = startPerson({ ...told, visited, booked: () => appointments() });
-  const visits = startVisits({ ...told, slipOf: person.slipOf });
-  const appointments = startAppointments({
+  const { refresh: appointments, ...steps } = startAppointments({
     ...told,
     arrived: (answer, name) => {
       showSlip(answer, name);
       visits(true);
     },
   });
+  const person = startPerson({ ...told, steps, visited, booked: appointments });
+  const visits = startVisits({ ...told, slipOf: person.slipOf });
   startFinding({
     failed,
     choose: person.open,
@@ -95,6 +78,7 @@ function listen() {
   wanted.checked = memory.get('keys') ?? true;
   wanted.addEventListener('change', () => memory.set('keys', wanted.checked));
   addEventListener('keydown', (event) => {
+    if (document.querySelector('dialog[open]')) return;
     if (event.key === 'Escape') {
       if (!closeInbox()) nextPerson();
       return;

@@ -1,41 +1,12 @@
-// The day: its visits, the newest first, and its appointments.
-import { ask, byId, make, pause, texts } from './page.js';
-import { Rows, didWords } from './reception_rows.js';
-import { clock, clinicName, doctorName, facts, nameOf } from './reception_words.js';
+// The day's visits, the newest first.
+import { ask, byId, make, texts } from './page.js';
+import { Rows, badge, didWords, name, paced, row } from './reception_rows.js';
+import { clinicName, facts } from './reception_words.js';
 import { fill } from './words.js';
 
 const ENDED = ['completed', 'cancelled', 'no_show'];
-const VISIT_VERBS = { waiting: ['slip', 'no_show', 'cancel'], in_progress: ['slip', 'cancel'] };
-const APPOINTMENT_VERBS = { booked: ['check_in', 'no_show', 'cancel'], no_show: ['check_in'] };
-const BADGES = { in_progress: 'good', checked_in: 'good' };
-const APART = 2_000;
+const VERBS = { waiting: ['slip', 'no_show', 'cancel'], in_progress: ['slip', 'cancel'] };
 const PAGES = 40;
-
-const name = (patient) => make('b', {}, make('bdi', {}, nameOf(patient)));
-const badge = (words, kind) => make('span', { class: `badge ${kind ?? ''}` }, words);
-
-/** Calls `load(wish)` now and, however often it is asked to meanwhile, once more after a pause: with the latest wish. */
-function paced(load) {
-  let wanted = null;
-  let running = false;
-  return async (everything = false) => {
-    wanted = (wanted ?? false) || everything;
-    if (running) return;
-    running = true;
-    try {
-      while (wanted !== null) {
-        const wish = wanted;
-        wanted = null;
-        await load(wish);
-        await pause(APART);
-      }
-    } finally {
-      running = false;
-    }
-  };
-}
-
-/* Visits */
 
 /** `slipOf(visit)` shows a ticket once more. Answers `refresh(everything)`. */
 export function startVisits({ slipOf, said, failed }) {
@@ -89,59 +60,7 @@ async function read(status, known) {
 function visitRow(one, button) {
   const ended = ENDED.includes(one.status);
   const where = one.tickets.map((ticket) => make('span', {}, make('bdi', {}, ticket.code), ` ${clinicName(ticket.clinic)}`, ticket.desk ? ` · ${fill(texts.desk, { desk: ticket.desk })}` : ''));
-  const about = [name(one.patient), badge(texts.visit_statuses[one.status], BADGES[one.status]), ...where, ...facts(one.patient)];
-  const verbs = ended ? ['reopen'] : VISIT_VERBS[one.status];
+  const about = [name(one.patient), badge(texts.visit_statuses[one.status], one.status === 'in_progress' ? 'good' : null), ...where, ...facts(one.patient)];
+  const verbs = ended ? ['reopen'] : VERBS[one.status];
   return row(make('bdi', { title: one.visit_number }, one.visit_number.slice(-4)), about, verbs.map(button), { 'data-status': one.status });
-}
-
-const row = (first, about, verbs, attributes) =>
-  make('li', { class: 'row', ...attributes }, make('b', {}, first), make('div', { class: 'about' }, ...about.filter(Boolean)), make('div', { class: 'verbs' }, ...verbs));
-
-/* Appointments */
-
-/** `arrived(answer, name)` is told of somebody who was checked in. Answers `refresh()`. */
-export function startAppointments({ arrived, said, failed }) {
-  const doctor = byId('appointments-doctor');
-  const rows = new Rows(byId('appointments'), {
-    idOf: (one) => one.appointment,
-    nameOf: (one) => `${clock(one.start)} ${nameOf(one)}`,
-    pathOf: (verb, one) => `/api/v1/appointments/${one.appointment}/${verb.replace('_', '-')}`,
-    rowOf: appointmentRow,
-    none: texts.appointments_none,
-    done: (verb, answer, one) => {
-      said(didWords(verb, `${clock(one.start)} ${nameOf(one)}`));
-      if (verb === 'check_in') arrived(answer, nameOf(one));
-      refresh();
-    },
-  });
-  const refresh = paced(async () => {
-    try {
-      rows.paint(await appointmentsOf(doctor.value));
-    } catch (refusal) {
-      failed(refusal);
-    }
-  });
-  doctor.addEventListener('change', () => refresh());
-  return refresh;
-}
-
-async function appointmentsOf(doctor) {
-  const items = [];
-  for (let cursor = ''; cursor !== null; ) {
-    const page = await ask(`/api/v1/appointments?limit=200${doctor && `&doctor=${encodeURIComponent(doctor)}`}${cursor && `&cursor=${cursor}`}`);
-    items.push(...page.items);
-    cursor = page.next;
-  }
-  return items;
-}
-
-function appointmentRow(one, button) {
-  const about = [
-    name(one),
-    badge(texts.appointment_statuses[one.status], BADGES[one.status]),
-    one.needs_rebooking && one.status === 'booked' ? badge(texts.needs_rebooking, 'warn') : null,
-    make('span', {}, doctorName(one.doctor)),
-    make('span', {}, clinicName(one.clinic)),
-  ];
-  return row(clock(one.start), about, (APPOINTMENT_VERBS[one.status] ?? []).map(button), { 'data-status': one.status });
 }

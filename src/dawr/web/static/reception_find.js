@@ -1,6 +1,6 @@
 // Finding a patient, and registering one who is not known yet.
 import { byId, make, say, texts } from './page.js';
-import { count } from './words.js';
+import { count, latin } from './words.js';
 import { Mistake, change, clearMistakes, filled, onSubmit, question } from './forms.js';
 import { facts, nameOf } from './reception_words.js';
 
@@ -49,7 +49,10 @@ function list(answer, choose, text) {
   byId('found-more').hidden = !next;
 }
 
-function choice(patient, choose, ...more) {
+/** Why two records are likely of one person. */
+export const why = (one) => make('span', { class: 'badge warn' }, one.reasons.map((reason) => texts.reasons[reason]).join(' · '));
+
+export function choice(patient, choose, ...more) {
   const button = make('button', { type: 'button', class: 'button', 'data-patient': patient.patient });
   button.append(make('b', {}, make('bdi', {}, nameOf(patient))), make('span', { class: 'facts' }, ...facts(patient).filter(Boolean), ...more));
   button.addEventListener('click', () => choose(patient.patient));
@@ -104,12 +107,6 @@ function body() {
   };
 }
 
-/** Digits of the Arabic and the Indian keyboard as those of the API. */
-const latin = (text) => text.replace(/\p{Nd}/gu, (digit) => {
-  const zero = [0x30, 0x660, 0x6f0, 0x966].findLast((start) => start <= digit.codePointAt(0));
-  return String(digit.codePointAt(0) - zero);
-});
-
 /** Asks first who is likely the same person; pressed again, or "all the same", it registers. */
 async function register(button, { choose, registered }) {
   const wish = body();
@@ -136,7 +133,6 @@ function showLikely(items, choose) {
     closeForm();
     choose(patient);
   };
-  const why = (one) => make('span', { class: 'badge warn' }, one.reasons.map((reason) => texts.reasons[reason]).join(' · '));
   byId('likely').querySelector('ul').replaceChildren(...items.map((one) => choice(one, chosen, why(one))));
   byId('likely').hidden = false;
   byId('new-anyway').hidden = false;

@@ -4,6 +4,9 @@ import { fill } from './words.js';
 import { change, clearMistakes, explain, filled, onSubmit, question } from './forms.js';
 import { clinicFloor, clinicName, facts, nameOf } from './reception_words.js';
 import { forgetBooking, startBooking } from './reception_book.js';
+import { forgetEditing, startEditing } from './reception_edit.js';
+import { forgetMerging, startMerging } from './reception_same.js';
+import { forgetTrail, startTrail } from './reception_trail.js';
 
 const OPEN = ['waiting', 'called', 'serving', 'held'];
 const visitForm = byId('visit-form');
@@ -21,12 +24,16 @@ const PLACES = {
 };
 let chosen = null;
 
-/** `visited()` and `booked()` are told of what was made, `said(text)` says it, `failed(refusal)` what was in the way. */
-export function startPerson({ visited, booked, said, failed }) {
+/** `steps` are those of an appointment; `visited()` and `booked()` are told of what was made, `said(text)` says it, `failed(refusal)` what was in the way. */
+export function startPerson({ steps, visited, booked, said, failed }) {
   onSubmit(visitForm, () => makeVisit(visited, said), PLACES);
   byId('visit-clinic').addEventListener('change', offerDoctors);
   byId('visit-doctor').addEventListener('change', offerClinic);
   startBooking({ patient: () => chosen.patient, booked, said });
+  const record = { patient: () => chosen, changed: showPerson, said, failed };
+  startEditing(record);
+  startMerging(record);
+  startTrail({ ...record, steps });
   byId('print').addEventListener('click', () => print());
   offerDoctors();
   return { open: (patient) => open(patient, failed), slipOf: (visit) => slipOf(visit, failed) };
@@ -58,6 +65,9 @@ function forgetForms() {
   clearMistakes(visitForm);
   offerDoctors();
   forgetBooking();
+  forgetEditing();
+  forgetMerging();
+  forgetTrail();
 }
 
 function offerDoctors() {

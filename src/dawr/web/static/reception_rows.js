@@ -1,9 +1,11 @@
 // A list of things of the day, each with the steps that can be taken. A row is made anew only when its thing changed.
-import { Refusal, make, say, texts } from './page.js';
+import { Refusal, make, pause, say, texts } from './page.js';
 import { change, explain } from './forms.js';
+import { nameOf } from './reception_words.js';
 import { fill } from './words.js';
 
 const AT_FIRST = 30;
+const APART = 2_000;
 
 export class Rows {
   /** `rowOf(item, button)` makes a row; `button(verb)` a step of it. `done(verb, answer, item)` is told of what was done. */
@@ -88,3 +90,32 @@ export class Rows {
 
 /** What is said of a step that was taken. */
 export const didWords = (verb, what) => fill(texts.did[verb], { what });
+
+/** Calls `load(wish)` now and, however often it is asked to meanwhile, once more after a pause: with the latest wish. */
+export function paced(load) {
+  let wanted = null;
+  let running = false;
+  return async (everything = false) => {
+    wanted = (wanted ?? false) || everything;
+    if (running) return;
+    running = true;
+    try {
+      while (wanted !== null) {
+        const wish = wanted;
+        wanted = null;
+        await load(wish);
+        await pause(APART);
+      }
+    } finally {
+      running = false;
+    }
+  };
+}
+
+/* What rows are made of */
+
+export const name = (patient) => make('b', {}, make('bdi', {}, nameOf(patient)));
+export const badge = (words, kind) => make('span', { class: `badge ${kind ?? ''}` }, words);
+
+export const row = (first, about, verbs, attributes) =>
+  make('li', { class: 'row', ...attributes }, make('b', {}, first), make('div', { class: 'about' }, ...about.filter(Boolean)), make('div', { class: 'verbs' }, ...verbs));

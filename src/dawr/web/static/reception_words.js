@@ -3,7 +3,14 @@ import { data, make, texts } from './page.js';
 import { day } from './times.js';
 import { fill } from './words.js';
 
-export { clock, day, moment } from './times.js';
+export * from './times.js';
+
+// The house's clock counts: that of this computer may be wrong.
+const ahead = Date.parse(data.now) - Date.now();
+const isoDays = new Intl.DateTimeFormat('en-CA', { timeZone: data.zone });
+/** The day that the calendar of the house shows, and the one so many days after another. */
+export const today = () => isoDays.format(new Date(Date.now() + ahead));
+export const laterDay = (iso, count) => new Date(Date.parse(`${iso}T00:00:00Z`) + count * 86_400_000).toISOString().slice(0, 10);
 
 const clinics = new Map(data.clinics.map((one) => [one.clinic, one]));
 const doctors = new Map(data.doctors.map((one) => [one.doctor, one]));

@@ -42,3 +42,9 @@ function statusKey(ticket) {
   if (ticket.status === 'waiting' && ticket.ahead === 0) return 'next';
   return ticket.status === 'called' && ticket.desk ? 'called_desk' : ticket.status;
 }
+
+/** Digits of the Arabic and the Indian keyboard as those of the API. */
+export const latin = (text) => text.replace(/\p{Nd}/gu, (digit) => {
+  const zero = [0x30, 0x660, 0x6f0, 0x966].findLast((start) => start <= digit.codePointAt(0));
+  return String(digit.codePointAt(0) - zero);
+});

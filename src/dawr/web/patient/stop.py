@@ -25,7 +25,7 @@ async def messages(request: Request, token: str) -> Response:
     recipient = await _receiver(page, token)
     async with page.here.read() as tx:
         stopped = await commands_stop.is_stopped(tx, recipient)
-    return _messages_page(page, token, stopped=stopped)
+    return _stop_page(page, token, stopped=stopped)
 
 
 @router.post("/u/{token}")
@@ -35,7 +35,7 @@ async def say(request: Request, token: str) -> Response:
     stopped = "again" not in await form_of(request)
     async with page.here.write() as tx:
         await commands_stop.say(tx, recipient, stopped=stopped)
-    return _messages_page(page, token, stopped=stopped, done=True)
+    return _stop_page(page, token, stopped=stopped, done=True)
 
 
 async def _receiver(page: Page, token: str) -> bytes:
@@ -45,8 +45,8 @@ async def _receiver(page: Page, token: str) -> bytes:
     return recipient
 
 
-def _messages_page(page: Page, token: str, *, stopped: bool, done: bool = False) -> Response:
-    response = page.render("messages.html", stopped=stopped, done=done, action=f"/u/{token}")
+def _stop_page(page: Page, token: str, *, stopped: bool, done: bool = False) -> Response:
+    response = page.render("stop.html", stopped=stopped, done=done, action=f"/u/{token}")
     # The address is the right to change this: it must not be stored by others nor leave with a click.
     response.headers["cache-control"] = "no-store"
     response.headers["referrer-policy"] = "no-referrer"

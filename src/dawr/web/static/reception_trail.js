@@ -1,0 +1,84 @@
+// What has happened with the chosen patient and, for administrators, who opened the record.
+import { ask, byId, make, texts } from './page.js';
+import { explain } from './forms.js';
+import { clinicName, doctorName, moment } from './reception_words.js';
+
+const panel = byId('trail');
+let shown = null;
+let people = null;
+
+/** `patient()` is the chosen card, `steps` what can be done with an appointment. That the history was read is kept. */
+export function startTrail({ patient, steps }) {
+  const entryOf = (one) => entry(one, { ...steps, cancel: (appointment) => steps.cancel(appointment).then(again) });
+  const again = () => panel.open && shown && begin(shown, entryOf);
+  byId('move').addEventListener('close', again);
+  panel.addEventListener('toggle', () => panel.open && shown !== patient().patient && begin(patient().patient, entryOf));
+}
+
+export function forgetTrail() {
+  panel.open = false;
+  shown = null;
+  for (const list of panel.querySelectorAll('ul')) list.replaceChildren();
+}
+
+async function begin(patient, entryOf) {
+  shown = patient;
+  const mistake = panel.querySelector('.form-mistake');
+  mistake.hidden = true;
+  try {
+    const count = await pages('entries', `/api/v1/patients/${patient}/history`, entryOf);
+    byId('entries-none').hidden = count > 0;
+    if (byId('accesses')) await pages('accesses', `/api/v1/patients/${patient}/accesses`, access);
+  } catch (refusal) {
+    shown = null;
+    explain(mistake, refusal);
+  }
+}
+
+/** The first page of a list, with a button for the next ones; how many rows it has. */
+async function pages(id, path, rowOf) {
+  const button = byId(`${id}-more`);
+  const next = async (cursor) => {
+    const page = await ask(`${path}?limit=20${cursor && `&cursor=${cursor}`}`);
+    if (id === 'accesses') people ??= await names();
+    byId(id).append(...page.items.map(rowOf));
+    button.hidden = page.next === null;
+    button.onclick = () => next(page.next).catch((refusal) => explain(panel.querySelector('.form-mistake'), refusal));
+  };
+  byId(id).replaceChildren();
+  await next('');
+  return byId(id).children.length;
+}
+
+function entry(one, steps) {
+  const words = { visit: texts.visit_statuses, appointment: texts.appointment_statuses }[one.kind]?.[one.status];
+  const where = one.doctor ? doctorName(one.doctor) : [...new Set((one.tickets ?? []).map((ticket) => clinicName(ticket.clinic)))].join(', ');
+  return row(moment(one.at), texts.kinds[one.kind], words, where || (one.clinic && clinicName(one.clinic)), one.visit_number && make('bdi', {}, one.visit_number), one.status === 'booked' && stepsOf(one, steps));
+}
+
+function stepsOf(one, { move, cancel }) {
+  const step = (verb, act) => {
+    const button = make('button', { type: 'button', class: 'button', 'data-verb': verb }, texts[verb], make('span', { class: 'hidden-text' }, ` ${moment(one.start)}`));
+    button.addEventListener('click', () => act(one));
+    return button;
+  };
+  return make('span', { class: 'verbs' }, step('reschedule', move), step('cancel', cancel));
+}
+
+function access(one) {
+  const who = people.get(one.actor) ?? texts.somebody;
+  return row(moment(one.at), who, texts.purposes[one.purpose], one.break_glass ? make('span', { class: 'badge warn' }, texts.break_glass) : null, one.reason);
+}
+
+const row = (when, ...parts) => make('li', {}, make('small', {}, when), ...parts.filter(Boolean).map((one) => make('span', { dir: 'auto' }, one)));
+
+/** Who signs in here, as the trail names them. */
+async function names() {
+  const found = new Map();
+  for (let cursor = ''; cursor !== null; ) {
+    const page = await ask(`/api/v1/users?limit=200${cursor && `&cursor=${cursor}`}`);
+    for (const one of page.items) found.set(`account:${one.user}`, one.name);
+    cursor = page.next;
+  }
+  return found;
+}
