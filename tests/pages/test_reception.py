@@ -295,11 +295,8 @@ async def test_the_bell_tells_of_a_new_visit_until_it_was_read(
     await expect(page.locator("#inbox")).to_be_hidden()
 
 
-async def test_whoever_was_signed_out_signs_in_in_another_window_and_goes_on(
-    site: Site, reception: httpx2.AsyncClient
-) -> None:
-    await registered(reception)
-    page = await open_page(site)
+async def signed_out(page: Page) -> Page:
+    """The session ends while a visit is typed; the window in which somebody may sign in."""
     await choose(page, "amina")
     await page.select_option("#visit-clinic", "lab")
     await page.fill("#visit-reason", "fever")
@@ -307,11 +304,35 @@ async def test_whoever_was_signed_out_signs_in_in_another_window_and_goes_on(
     await page.click("#visit-form .primary")
     async with page.context.expect_page() as opened:
         await page.click("#visit-form .form-mistake a")
-    other = await opened.value
-    await sign_in(other, await site.hire())
+    return await opened.value
+
+
+async def test_whoever_was_signed_out_signs_in_in_another_window_and_goes_on(
+    site: Site, reception: httpx2.AsyncClient
+) -> None:
+    await registered(reception)
+    page = await open_page(site)
+    me = await (await page.request.get(f"{site.url}{API}/auth/me")).json()
+    other = await signed_out(page)
+    await sign_in(other, me["email"])
     await expect(other.locator("#find-query")).to_be_visible()
     await page.click("#visit-form .primary")
     await expect(page.locator("#slip .code")).to_have_text("LAB-001")
+    site.forgive("401")
+    site.forgive("403")
+
+
+async def test_somebody_else_who_signs_in_there_does_not_go_on(site: Site, reception: httpx2.AsyncClient) -> None:
+    await registered(reception)
+    page = await open_page(site)
+    other = await signed_out(page)
+    await sign_in(other, await site.hire())
+    await expect(other.locator("#find-query")).to_be_visible()
+    async with page.expect_response("**/api/v1/visits") as refused:
+        await page.click("#visit-form .primary")
+    assert (await refused.value).status == 403
+    await expect(page.locator("#visit-form .form-mistake")).to_be_visible()
+    await expect(page.locator("#visits .row")).to_have_count(0)
     site.forgive("401")
     site.forgive("403")
 
