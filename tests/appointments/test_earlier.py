@@ -7,7 +7,8 @@ from dawr.appointments import commands, commands_waiting, queries
 from dawr.appointments.queries import Earlier
 from dawr.appointments.rules import Appointment, AppointmentNotFound, Status, TooLate, WrongAppointmentState
 from dawr.appointments.rules_waiting import AlreadyWaiting, NotWaiting, WaitingStatus
-from tests.appointments.conftest import Practice, daily
+from dawr.facilities import commands_people
+from tests.appointments.conftest import Practice, at, daily
 
 
 def patient(one: Appointment) -> Actor:
@@ -121,4 +122,23 @@ async def test_what_is_over_and_what_is_anothers_waits_for_nothing(practice: Pra
         await practice.step(commands_waiting.join_earlier, mine, patient(first))
     await practice.step(commands.cancel, mine)
     with pytest.raises(WrongAppointmentState):
+        await wait(practice, mine)
+
+
+async def test_the_wait_ends_with_its_appointment_also_while_the_doctor_is_gone(practice: Practice, full: Pair) -> None:
+    _, mine = full
+    await wait(practice, mine)
+    async with practice.house.here().write() as tx:
+        await commands_people.archive_doctor(tx, practice.house.ada, doctor="dana", open_tickets=None)
+    assert await waits(practice, mine) == Earlier(WaitingStatus.CLOSED, None)
+    await practice.step(commands.cancel, mine, patient(mine))
+    assert await waits(practice, mine) is None
+
+
+async def test_who_waits_under_a_merged_record_does_not_wait_twice(practice: Practice, full: Pair) -> None:
+    _, mine = full
+    double = await practice.patient("Amena")
+    await practice.wait(double, latest=at("20:00"))
+    await practice.merge(double, into=mine.patient)
+    with pytest.raises(AlreadyWaiting):
         await wait(practice, mine)
