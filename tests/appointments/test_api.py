@@ -13,6 +13,7 @@ import pytest
 from dawr.accounts.rules import Role
 from dawr.appointments import api_shapes as shapes
 from dawr.appointments.api import BY_ADDRESS, viewer
+from dawr.facilities.rules import Entry
 from dawr.platform.errors import TooManyRequests
 from dawr.platform.ratelimit import RateLimiter
 from tests.appointments.conftest import MONDAY, Practice
@@ -148,6 +149,32 @@ async def test_a_patient_does_what_is_theirs_with_the_secret(
     assert moved.json()["start"] == start("11:00")
     assert problem(await stranger.post(f"{path}/no-show", headers=secret)) == (403, "forbidden")
     assert (await stranger.post(f"{path}/cancel", headers=secret)).json()["status"] == "cancelled"
+
+
+async def test_a_patient_checks_in_shortly_before_and_gets_the_ticket(
+    rui: httpx2.AsyncClient, stranger: httpx2.AsyncClient, practice: Practice
+) -> None:
+    await practice.house.change_clinic("lab", entry=Entry.STAFF)
+    made = await booked(rui, practice, "10:30")
+    path, secret = f"{API}/appointments/{made['appointment']}/check-in", with_secret(made)
+    assert problem(await stranger.post(path, headers=secret)) == (409, "too_early")
+    practice.set_clock("08:30")
+    key = {"Idempotency-Key": "check-in-only-once"}
+    done, again = [(await stranger.post(path, headers=secret | key)).json() for _ in range(2)]
+    (ticket,) = done["tickets"]
+    shown = await stranger.get(ticket["follow"], follow_redirects=False)
+    assert (done, shown.status_code, done["late"]) == (again, 200, False)
+
+
+async def test_a_patient_waits_for_an_earlier_slot_over_http(
+    rui: httpx2.AsyncClient, stranger: httpx2.AsyncClient, practice: Practice
+) -> None:
+    made = await booked(rui, practice, "10:30")
+    path, secret = f"{API}/appointments/{made['appointment']}/earlier", with_secret(made)
+    waits = (await stranger.post(path, headers=secret)).json()["earlier"]
+    assert (waits["status"], waits["follow"][:3]) == ("offered", "/a/")
+    assert (await stranger.post(f"{path}/stop", headers=secret)).json()["earlier"] is None
+    assert problem(await stranger.post(f"{path}/stop", headers=secret)) == (409, "not_waiting")
 
 
 async def test_no_secret_opens_another_appointment(

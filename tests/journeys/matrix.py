@@ -67,6 +67,7 @@ SMS = {"url": "https://127.0.0.1:9/send"}
 HUB = {"hub.mode": "subscribe", "hub.verify_token": "not the token", "hub.challenge": "4711"}
 RULES = {"late_minutes": 15, "no_show_minutes": 30, "offer_minutes": 60, "reminders": [120]}
 ACCOUNT = {"role": "doctor", "clinics": ["$clinic"], "doctor": "$doctor", "desk": "$desk"}
+NOTHING = "018f0000-0000-7000-8000-000000000000"
 LOGIN = {"email": "nobody@test.example", "password": "not the password"}
 VERBS = ("recall", "serve", "hold", "resume", "no_show", "rejoin", "late", "undo", "done", "cancel")
 V1 = "/api/v1"
@@ -165,7 +166,10 @@ def _comings() -> list[Row]:
         row("POST /appointments/waiting", DESK, {"patient": "$merged", "doctor": "$doctor"}),
         row("POST /appointments/waiting/{waiting}/withdraw", DESK),
         row("PUT /appointments/rules", ADMIN, RULES),
-        *(row(f"POST {one}/{verb}", DESK) for verb in ("accept", "decline", "no-show", "check-in", "cancel")),
+        *(
+            row(f"POST {one}/{verb}", DESK)
+            for verb in ("earlier", "earlier/stop", "accept", "decline", "no-show", "check-in", "cancel")
+        ),
     ]
 
 
@@ -173,6 +177,8 @@ def _queue() -> list[Row]:
     push_end = {"ticket": "$ticket", "endpoint": PUSH["endpoint"]}
     return [
         row("POST /queue/enter", ANYBODY, {"clinic": "$clinic", "user": "somebody", "doctor": "$doctor"}),
+        row("POST /queue/verify", ANYBODY, {"clinic": "$clinic", "phone": "+97455501234"}),
+        row("POST /queue/verify/code", ANYBODY, {"verification": NOTHING, "code": "000000"}, answers=404),
         row("POST /queue/push", WORKS, PUSH),
         row("POST /queue/push/stop", WATCHES, push_end),
         row("POST /queue/call", WORKS, {"ticket": "$ticket", "desk": "$desk"}),

@@ -2,14 +2,19 @@
 
 import asyncio
 import re
+from uuid import UUID
 
 import httpx2
 import pytest
 from playwright.async_api import Route, expect
 
+from dawr.accounts.rules import SYSTEM
 from dawr.facilities.commands import close_clinic, pause_clinic
 from dawr.facilities.rules import Entry
+from dawr.notifications import store_channels
+from dawr.tickets import commands_proof
 from tests.pages.conftest import Command, Site, enter, sign_in
+from tests.pages.test_languages import check
 
 WATCH_TIMERS = """(dice) => {
   const set = window.setTimeout;
@@ -196,3 +201,29 @@ async def test_staff_can_join_from_the_browser_they_work_in(
 async def test_another_sites_form_cannot_join(live_form: httpx2.AsyncClient) -> None:
     answer = await live_form.post("/c/lab", data={"name": "x"}, headers={"Sec-Fetch-Site": "cross-site"})
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(("lang", "script"), [("en", True), ("ar", False)])
+async def test_a_phone_number_is_proved_in_three_steps(
+    site: Site, reception: httpx2.AsyncClient, lang: str, script: bool
+) -> None:
+    here = site.house.here()
+    await site.house.change_clinic("lab", entry=Entry.VERIFIED)
+    async with here.write() as tx:
+        await store_channels.save(tx, here.services.keyring, SYSTEM, "sms", {"url": "https://example.org", "body": {}})
+    page = await site.visit("/c/lab", lang, java_script_enabled=script)
+    await page.fill("[name=phone]", "5550 1234")
+    await page.click("#proof button")
+    verification = await page.get_attribute("[name=verification]", "value")
+    right = commands_proof.code_for(here, UUID(verification or ""))
+    await page.fill("[name=code]", str((int(right) + 1) % 10**6).zfill(6))
+    await page.click("#proof button")
+    await expect(page.locator("#notice")).to_be_visible()
+    if script:
+        await check(page, lang)
+    site.forgive("403")
+    await page.fill("[name=code]", right)
+    await page.click("#proof button")
+    await page.click("#join button")
+    await page.wait_for_url(TICKET)
+    assert await waiting(reception) == ["LAB-001"]

@@ -1,6 +1,7 @@
 """Appointments and the waiting list over HTTP."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -26,6 +27,7 @@ from dawr.platform.http.paging import Page, Paged, moment
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ratelimit import Limit
+from dawr.tickets import queries as tickets
 from dawr.visits import queries as visits
 
 router = APIRouter(prefix="/api/v1/appointments", tags=["appointments"])
@@ -182,27 +184,36 @@ async def reschedule(appointment: Id, body: Move, here: Here, secret: Secret = N
 
 
 @router.post("/{appointment}/check-in", responses=documented(401, 403, 409) | answers(shapes.CheckedInAnswer))
-async def check_in(appointment: Id, here: Here) -> Response:
+async def check_in(appointment: Id, here: Here, secret: Secret = None) -> Response:
     """The patient is here: a visit and a ticket. In time, they stand in the queue as if they had joined it at the start of their
-    slot; late, as if they joined it now."""
+    slot; late, as if they joined it now. Also by the appointment's secret, from two hours before on."""
+    asked = replace(here, actor=await viewer(here, appointment, secret))
 
     async def work(tx: WriteTx) -> Outcome:
-        done = await commands.check_in(tx, here, appointment)
+        done = await commands.check_in(tx, asked, appointment)
         return outcome(done.appointment.appointment, late=done.late)
 
     async def show(tx: WriteTx, done: Outcome) -> dict[str, Any]:
-        return await _checked_in(tx, here, done)
+        return await _checked_in(tx, asked, done)
 
     return await once(here, work, show)
 
 
 async def _checked_in(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:
-    here.actor.require(Right.APPOINTMENTS)
-    one = await queries.appointment(tx, UUID(done.record))
+    one = await queries.seen_by(tx, here.actor, UUID(done.record))
+    if here.actor.kind != "patient":
+        here.actor.require(Right.APPOINTMENTS)
     assert one.visit is not None
     visit = (await visits.view(tx, here, one.visit)).answer()
-    kept = {name: visit[name] for name in ("visit", "visit_number", "tickets")}
+    kept = {name: visit[name] for name in ("visit", "visit_number")}
+    kept["tickets"] = [_for_holder(here, ticket) for ticket in visit["tickets"]]
     return {"appointment": str(one.appointment), "status": one.status.value, "late": done.note["late"]} | kept
+
+
+def _for_holder(here: Context, ticket: dict[str, Any]) -> dict[str, Any]:
+    """Whoever holds an appointment's secret holds those of the tickets that come of it."""
+    patient = here.actor.kind == "patient"
+    return ticket | {"follow": tickets.follow_of(here, UUID(ticket["ticket"]))} if patient else ticket
 
 
 def _add_verb(name: str, command: Command, summary: str) -> None:
@@ -225,6 +236,12 @@ for _name, _command, _summary in (
     ("no-show", commands.no_show, "The patient has not come; not before the start."),
     ("accept", commands.accept, "Books the slot that was offered; also by its secret."),
     ("decline", commands.decline, "Not this slot; also by its secret. The place on the waiting list stays."),
+    (
+        "earlier",
+        commands_waiting.join_earlier,
+        "Waits for an earlier slot of the same doctor, which takes its place once it is accepted; also by its secret.",
+    ),
+    ("earlier/stop", commands_waiting.leave_earlier, "Waits for no earlier slot any more; also by its secret."),
 ):
     _add_verb(_name, _command, _summary)
 
@@ -245,4 +262,8 @@ async def _seen(tx: Any, here: Context, actor: Actor, appointment: UUID) -> dict
     found = await queries.seen_by(tx, actor, appointment)
     # The secret acts as the patient: only the patient, and whoever may do all that it may, is shown it.
     theirs = actor.kind == "patient" or actor.may(Right.APPOINTMENTS)
-    return queries.shown(facility, found) | {"follow": queries.follow_of(here, appointment) if theirs else None}
+    earlier = await queries.waits_earlier(tx, appointment)
+    return queries.shown(facility, found) | {
+        "follow": queries.follow_of(here, appointment) if theirs else None,
+        "earlier": queries.shown_earlier(here, earlier, theirs=theirs),
+    }

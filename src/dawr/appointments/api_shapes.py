@@ -130,8 +130,14 @@ class AppointmentCard(BaseModel):
     version: int
 
 
+class EarlierAnswer(BaseModel):
+    status: WaitingStatus
+    follow: str | None = Field(description="The address of the earlier slot that is offered")
+
+
 class AppointmentAnswer(AppointmentCard):
     follow: str | None = Field(description="The patient's address of the appointment; null for a doctor")
+    earlier: EarlierAnswer | None = Field(description="The wait for an earlier slot")
 
 
 class ListedAppointment(AppointmentCard):

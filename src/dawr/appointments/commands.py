@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
-from dawr.appointments import events, rules, store, store_schedule, store_waiting
+from dawr.appointments import events, queries, rules, store, store_schedule, store_waiting
 from dawr.appointments.commands_slots import clinic_of, hold_doctor, offer, slot_at
 from dawr.appointments.rules import Appointment, OfferOver, SlotTaken, Status, TooEarly, Verb
-from dawr.appointments.rules_waiting import WaitingStatus, after_lapse
+from dawr.appointments.rules_waiting import Waiting, WaitingStatus, after_lapse
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Facility
@@ -72,6 +72,7 @@ async def reschedule(
     was = {"was": before.starts.isoformat(), "was_doctor": before.doctor}
     saved = await store.save(tx, actor, before, after, events.TYPES[Verb.RESCHEDULE], **was)
     await store.remind(tx, saved, (await store_schedule.rules(tx)).reminders)
+    await wait_no_more(tx, actor, facility, before)
     await offer_freed(tx, facility, before)
     return saved
 
@@ -92,8 +93,24 @@ async def _step(tx: WriteTx, actor: Actor, facility: Facility, appointment_id: U
     """A verb after which somebody else may have the time."""
     before = await store.load_for(tx, actor, appointment_id, verb)
     saved = await store.save(tx, actor, before, rules.step(before, verb), events.TYPES[verb])
+    await wait_no_more(tx, actor, facility, before)
     await offer_freed(tx, facility, before)
     return saved
+
+
+async def wait_no_more(tx: WriteTx, actor: Actor, facility: Facility, one: Appointment) -> bool:
+    """Nobody waits for an earlier slot than this appointment's any more, whose schedule is locked; whether somebody did."""
+    entry = await store_waiting.instead(tx, one.appointment)
+    if entry is None:
+        return False
+    offered = await queries.open_offer(tx, entry.waiting)
+    # First off the list, or the same slot could come back to them.
+    await store_waiting.save(tx, actor, replace(entry, status=WaitingStatus.WITHDRAWN), events.WAITING_WITHDRAWN)
+    if offered is not None:
+        open_one = await store.appointment(tx, offered)
+        await store.save(tx, actor, open_one, rules.step(open_one, Verb.DECLINE), events.TYPES[Verb.DECLINE])
+        await offer_freed(tx, facility, open_one)
+    return True
 
 
 async def offer_freed(tx: WriteTx, facility: Facility, freed: Appointment) -> None:
@@ -116,9 +133,11 @@ class CheckedIn:
 
 async def check_in(tx: WriteTx, here: Context, appointment_id: UUID) -> CheckedIn:
     """The patient is here: a visit, and a ticket at the place that ``rules.place_at`` gives. Whatever keeps somebody out of the
-    queue keeps the appointment as it was."""
+    queue keeps the appointment as it was. A patient may check in by themselves shortly before: ``TooEarly``."""
     before = await store.load_for(tx, here.actor, appointment_id, Verb.CHECK_IN)
     after, facility = rules.step(before, Verb.CHECK_IN), here.facility
+    if here.actor.kind == "patient":
+        rules.require_near(before, now=tx.now)
     same_day = facility.service_day(tx.now) == facility.service_day(before.starts)
     rules.require_may_arrive(before, now=tx.now, same_day=same_day)
     place = rules.place_at(before, await store_schedule.rules(tx), now=tx.now)
@@ -127,6 +146,7 @@ async def check_in(tx: WriteTx, here: Context, appointment_id: UUID) -> CheckedI
     after = replace(after, visit=begun.visit.visit)
     data = {"visit": str(begun.visit.visit), "late": place is None}
     saved = await store.save(tx, here.actor, before, after, events.TYPES[Verb.CHECK_IN], **data)
+    await wait_no_more(tx, here.actor, facility, before)
     return CheckedIn(saved, begun, place is None)
 
 
@@ -134,7 +154,8 @@ async def check_in(tx: WriteTx, here: Context, appointment_id: UUID) -> CheckedI
 
 
 async def accept(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:
-    """The offered slot is booked, and the patient waits no longer. ``OfferOver`` after the deadline."""
+    """The offered slot is booked, and the patient waits no longer; what it was to take the place of is cancelled. ``OfferOver``
+    after the deadline."""
     before = await store.load_for(tx, actor, appointment_id, Verb.ACCEPT)
     after = rules.step(before, Verb.ACCEPT)
     if before.answer_by is None or tx.now >= before.answer_by:
@@ -143,8 +164,17 @@ async def accept(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_i
     if before.waiting:
         entry = replace(await store_waiting.waiting(tx, before.waiting), status=WaitingStatus.SERVED)
         await store_waiting.save(tx, actor, entry, events.WAITING_SERVED)
+        await _give_up_later_one(tx, actor, facility, entry)
     await store.remind(tx, saved, (await store_schedule.rules(tx)).reminders)
     return saved
+
+
+async def _give_up_later_one(tx: WriteTx, actor: Actor, facility: Facility, entry: Waiting) -> None:
+    """It is the same patient's and the same doctor's, whose schedule is locked: whatever moves it ends the wait."""
+    later = await store.appointment(tx, entry.instead_of) if entry.instead_of else None
+    if later and later.status is Status.BOOKED:
+        await store.save(tx, actor, later, rules.step(later, Verb.CANCEL), events.TYPES[Verb.CANCEL])
+        await offer_freed(tx, facility, later)
 
 
 async def decline(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:

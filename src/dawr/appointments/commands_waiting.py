@@ -5,13 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
-from dawr.appointments import events, rules, store_waiting
-from dawr.appointments.commands import decline
+from dawr.appointments import events, rules, store, store_waiting
+from dawr.appointments.commands import decline, wait_no_more
 from dawr.appointments.commands_slots import hold_doctor, offer
 from dawr.appointments.queries import open_offer
-from dawr.appointments.rules import WrongAppointmentState
-from dawr.appointments.rules_schedule import FIRST_YEAR, LAST_YEAR, InvalidSchedule
-from dawr.appointments.rules_waiting import KEPT, AlreadyWaiting, Waiting, WaitingStatus
+from dawr.appointments.rules import Appointment, TooLate, Verb, WrongAppointmentState
+from dawr.appointments.rules_schedule import FIRST_YEAR, GRAIN, LAST_YEAR, InvalidSchedule
+from dawr.appointments.rules_waiting import KEPT, AlreadyWaiting, NotWaiting, Waiting, WaitingStatus
 from dawr.facilities.rules import Facility
 from dawr.patients import commands as patients
 from dawr.patients import queries as queries_patients
@@ -56,6 +56,38 @@ async def _require_first(tx: WriteTx, doctor_id: str, patient_id: UUID) -> None:
     family = await queries_patients.family(tx, patient_id)
     if len(family) > 1 and any(one.doctor == doctor_id for one in await store_waiting.of_people(tx, family)):
         raise AlreadyWaiting
+
+
+async def join_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:
+    """Waits for a slot of the same doctor before this appointment, which it takes the place of once it is accepted."""
+    found = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE)
+    rules.step(found, Verb.RESCHEDULE)
+    if found.starts - tx.now <= rules.OFFER_LEAD:
+        raise TooLate
+    doctor, _ = await hold_doctor(tx, found.doctor)
+    patient_id = await patients.hold(tx, found.patient)
+    await _require_first(tx, doctor.id, patient_id)
+    made = Waiting(
+        waiting=new_id(tx.now),
+        patient=patient_id,
+        doctor=doctor.id,
+        earliest=None,
+        latest=found.starts - GRAIN,
+        status=WaitingStatus.WAITING,
+        created_at=tx.now,
+        instead_of=found.appointment,
+    )
+    await store_waiting.insert(tx, actor, made)
+    await offer(tx, facility, doctor.id, span=(tx.now, found.starts))
+    return found
+
+
+async def leave_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appointment_id: UUID) -> Appointment:
+    """The appointment is early enough. ``NotWaiting``."""
+    found = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE)
+    if not await wait_no_more(tx, actor, facility, found):
+        raise NotWaiting
+    return found
 
 
 async def withdraw(tx: WriteTx, actor: Actor, facility: Facility, *, waiting_id: UUID) -> Waiting:

@@ -1,16 +1,18 @@
 """The read side of appointments: a doctor's slots, one appointment, those of a patient; ``queries_lists`` has the lists."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from dawr.accounts.rules import Actor, Right, Role
-from dawr.appointments import rules, store, store_schedule
+from dawr.appointments import rules, store, store_schedule, store_waiting
 from dawr.appointments.events import REMINDER
 from dawr.appointments.rules import Appointment, AppointmentNotFound, AppointmentRules, Status
 from dawr.appointments.rules_schedule import Leave, Schedule, Slot, at_work, shown_window, slots_on
+from dawr.appointments.rules_waiting import WaitingStatus
 from dawr.appointments.store import FIELDS, as_appointment
 from dawr.appointments.store_tables import IS_ACTIVE, IS_KEPT, NEEDS_ATTENTION
 from dawr.facilities import queries as facilities
@@ -18,9 +20,12 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import ONE_DAY, Facility
 from dawr.patients import queries as patients
 from dawr.platform.db import ReadTx
+from dawr.platform.services import Services
 from dawr.tickets.secrets import secret_of, ticket_of
 
 PURPOSE = "appointment-secret"
+STANDING = frozenset(rules.ACTIVE)
+"""The states in which an appointment, or an offer of one, holds its time."""
 _EARLIER = """
     AND (a.starts, a.appointment) < (SELECT b.starts, b.appointment FROM appointment b
                                      WHERE b.facility_id = %(facility_id)s AND b.appointment = %(before)s)
@@ -85,12 +90,12 @@ WHERE facility_id = %(facility_id)s AND status = 'waiting' AND latest <= %(now)s
 # A doctor's slots
 
 
-async def slots(tx: ReadTx, facility: Facility, doctor_id: str, day: date) -> list[Slot]:
-    """The doctor's slots that begin on a local day, each with its seats that are taken."""
+async def slots(tx: ReadTx, facility: Facility, doctor_id: str, day: date, *, days: int = 1) -> list[Slot]:
+    """The doctor's slots that begin on a local day (and those after it), each with its seats that are taken."""
     doctor = await facilities.doctor(tx, doctor_id)
     schedule = at_work(await store_schedule.schedule(tx, doctor.id), doctor.clinics)
     leaves = await store_schedule.leaves(tx, doctor.id, since=tx.now - 2 * ONE_DAY)
-    found = slots_on(facility, schedule, leaves, day)
+    found = [one for n in range(days) for one in slots_on(facility, schedule, leaves, day + n * ONE_DAY)]
     if not found:
         return []
     held = await store.held(tx, doctor.id, found[0].starts, found[-1].ends)
@@ -167,6 +172,15 @@ def follow_of(here: Context, appointment_id: UUID) -> str:
     keyring = here.services.keyring
     secret = secret_of(keyring, here.facility.no, appointment_id, key_id=keyring.primary_id, purpose=PURPOSE)
     return f"/a/{secret}"
+
+
+async def by_secret(services: Services, secret: str) -> tuple[Facility, UUID]:
+    """The facility and appointment that a secret belongs to; ``AppointmentNotFound`` where it is no secret of ours."""
+    found = ticket_of(services.keyring, secret, purpose=PURPOSE)
+    facility = await facilities.locate(services, no=found[0]) if found else None
+    if found is None or facility is None:
+        raise AppointmentNotFound
+    return facility, found[1]
 
 
 def require_doctors_day(actor: Actor, doctor: str | None) -> None:
@@ -256,6 +270,26 @@ def shown(facility: Facility, one: Appointment) -> dict[str, Any]:
 async def open_offer(tx: ReadTx, waiting_id: UUID) -> UUID | None:
     found: UUID | None = await tx.value(_OPEN_OFFER, waiting=waiting_id)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Somebody waits for an earlier slot than they have; ``offered`` is one that is held for them."""
+
+    status: WaitingStatus
+    offered: UUID | None
+
+
+async def waits_earlier(tx: ReadTx, appointment_id: UUID) -> Earlier | None:
+    entry = await store_waiting.instead(tx, appointment_id)
+    return Earlier(entry.status, await open_offer(tx, entry.waiting)) if entry else None
+
+
+def shown_earlier(here: Context, one: Earlier | None, *, theirs: bool) -> dict[str, Any] | None:
+    """``follow`` leads to the slot that is offered, for who may answer."""
+    if one is None:
+        return None
+    return {"status": one.status.value, "follow": follow_of(here, one.offered) if one.offered and theirs else None}
 
 
 # For the jobs

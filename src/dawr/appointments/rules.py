@@ -15,6 +15,7 @@ from dawr.appointments.rules_schedule import LONGEST_SLOT, Slot
 from dawr.platform.errors import N_, Conflict, Invalid, NotFound
 
 EARLY = timedelta(hours=2)
+"""How long before the start a patient may check in by themselves: whoever does so is to be near when they are called."""
 SECRET_OUTLIVES = timedelta(hours=24)
 OFFER_LEAD = timedelta(minutes=30)
 """A slot that begins sooner is offered to nobody: there is no time left to answer and to come."""
@@ -57,7 +58,7 @@ TRANSITIONS: dict[Verb, tuple[tuple[Status, ...], Status]] = {
     Verb.DECLINE: ((Status.OFFERED,), Status.DECLINED),
     Verb.LAPSE: ((Status.OFFERED,), Status.LAPSED),
 }
-BY_PATIENT = frozenset({Verb.RESCHEDULE, Verb.CANCEL, Verb.ACCEPT, Verb.DECLINE})
+BY_PATIENT = frozenset({Verb.RESCHEDULE, Verb.CANCEL, Verb.CHECK_IN, Verb.ACCEPT, Verb.DECLINE})
 
 
 class AppointmentNotFound(NotFound):
@@ -90,6 +91,11 @@ class WrongAppointmentState(Conflict):
 class TooEarly(Conflict):
     code = "too_early"
     title = N_("It is too early for this")
+
+
+class TooLate(Conflict):
+    code = "too_late"
+    title = N_("It is too late for this")
 
 
 class OfferOver(Conflict):
@@ -183,6 +189,12 @@ def require_may_arrive(one: Appointment, *, now: datetime, same_day: bool) -> No
         raise TooEarly(N_("Check-in begins on the day of the appointment"))
     if one.status is Status.NO_SHOW and not same_day:
         raise WrongAppointmentState(extra={"state": one.status.value})
+
+
+def require_near(one: Appointment, *, now: datetime) -> None:
+    """Whoever checks in from where they are, not at reception, does so shortly before."""
+    if now < one.starts - EARLY:
+        raise TooEarly(N_("You can check in from two hours before the appointment"))
 
 
 def place_at(one: Appointment, rules: AppointmentRules, *, now: datetime) -> datetime | None:

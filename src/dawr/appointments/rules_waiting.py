@@ -44,6 +44,11 @@ class WaitingNotFound(NotFound):
     title = N_("There is no such place on the waiting list")
 
 
+class NotWaiting(Conflict):
+    code = "not_waiting"
+    title = N_("The patient is not on this waiting list")
+
+
 class AlreadyWaiting(Conflict):
     code = "already_waiting"
     title = N_("The patient is on this waiting list already")
@@ -51,7 +56,8 @@ class AlreadyWaiting(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Somebody who takes a slot that begins between ``earliest`` and ``latest``. ``lapses`` counts offers without an answer."""
+    """Somebody who takes a slot that begins between ``earliest`` and ``latest``. ``lapses`` counts offers without an answer;
+    ``instead_of`` is the appointment that an earlier slot would take the place of."""
 
     waiting: UUID
     patient: UUID
@@ -61,6 +67,7 @@ class Waiting:
     status: WaitingStatus
     created_at: datetime
     lapses: int = 0
+    instead_of: UUID | None = None
     version: int = 0
 
     @property

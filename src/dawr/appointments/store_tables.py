@@ -82,6 +82,8 @@ waiting = facility_table(
     Column("status", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("lapses", SmallInteger, nullable=False, server_default=text("0")),
+    # Without a foreign key: an appointment names its place on the list already, and tables are made one after the other.
+    Column("instead_of", Uuid),
     Column("version", Integer, nullable=False),
     ForeignKeyConstraint(["facility_id", "doctor"], ["schedule.facility_id", "schedule.doctor"]),
     _patient(),
@@ -104,6 +106,13 @@ waiting = facility_table(
     ),
     Index("appointment_waiting_list_idx", "facility_id", "created_at", "waiting", postgresql_where=text(IS_OPEN)),
     Index("appointment_waiting_patient_idx", "facility_id", "patient", postgresql_where=text(IS_KEPT)),
+    Index(
+        "appointment_waiting_instead_key",
+        "facility_id",
+        "instead_of",
+        unique=True,
+        postgresql_where=text(f"{IS_KEPT} AND instead_of IS NOT NULL"),
+    ),
     Index("appointment_waiting_latest_idx", "facility_id", "latest", postgresql_where=text("status = 'waiting'")),
     grants="SELECT, INSERT, UPDATE",
 )

@@ -29,6 +29,7 @@ from dawr.platform.events import Recorded, append
 FIELDS = ", ".join(Waiting.__dataclass_fields__)
 _ALL = f"SELECT {FIELDS} FROM appointment_waiting WHERE facility_id = %(facility_id)s"
 _ONE = _ALL + " AND waiting = %(waiting)s"
+_INSTEAD = _ALL + f" AND instead_of = %(appointment)s AND {IS_KEPT}"
 _OF_PEOPLE = _ALL + f" AND patient = ANY(%(patients)s) AND {IS_KEPT} ORDER BY created_at, waiting"
 _OPEN_OF_DOCTOR = _ALL + f" AND doctor = %(doctor)s AND {IS_OPEN} ORDER BY created_at, waiting"
 _CLOSED_OF_DOCTOR = _ALL + " AND doctor = %(doctor)s AND status = 'closed' ORDER BY created_at, waiting"
@@ -101,6 +102,12 @@ async def waiting(tx: ReadTx, waiting_id: UUID) -> Waiting:
     if row is None:
         raise WaitingNotFound
     return as_waiting(row)
+
+
+async def instead(tx: ReadTx, appointment_id: UUID) -> Waiting | None:
+    """The place by which somebody waits for an earlier slot than this appointment's."""
+    row = await tx.row(_INSTEAD, appointment=appointment_id)
+    return as_waiting(row) if row else None
 
 
 async def of_people(tx: ReadTx, patients: Collection[UUID]) -> list[Waiting]:

@@ -188,12 +188,12 @@ def _doctor(row: dict[str, Any]) -> Doctor:
 # Who may take a ticket
 
 
-def require_entry(services: Services, clinic: Clinic, actor: Actor, code: str | None) -> None:
-    """``EntryNotOpen`` where this clinic gives no ticket to this actor. ``code`` is what the clinic's poster carries.
-
-    Until phone numbers can be proved, ``verified`` is the staff's alone, like ``staff``.
-    """
+def require_entry(services: Services, clinic: Clinic, actor: Actor, code: str | None, *, proved: bool = False) -> None:
+    """``EntryNotOpen`` where this clinic gives no ticket to this actor. ``code`` is what the clinic's poster carries; ``proved``:
+    whoever asks has proved a phone number."""
     if clinic.entry is Entry.OPEN or actor.may(Right.QUEUE, clinic.id):
+        return
+    if clinic.entry is Entry.VERIFIED and proved:
         return
     if clinic.entry is Entry.QR and code is not None and _is_code_of(services.keyring, clinic, code):
         return

@@ -61,7 +61,11 @@ def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": dict(schema)}}}}
 
 
-@router.post("/sms/callback", responses=documented(401), openapi_extra=_body(_SMS.json_schema()))
+@router.post(
+    "/sms/callback",
+    responses=documented(401),
+    openapi_extra=_body({"oneOf": [one.model_json_schema() for one in (SmsStatus, SmsMessage)]}),
+)
 async def sms_callback(request: Request, here: Here) -> Response:
     """For the gateway of text messages, signed as Standard Webhooks has it with the channel's ``callback_secret``."""
     secret, body = await _called(here, "sms", "callback_secret"), await request.body()

@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
-from dawr.notifications import commands_try, store_channels, texts
+from dawr.notifications import commands_try, queries, store_channels, texts
 from dawr.notifications.channel import channels_of
-from dawr.notifications.channels.push import public_key, raw
+from dawr.notifications.channels.push import raw
 from dawr.notifications.channels.sms import GATEWAYS
 from dawr.notifications.rules import ChannelNotFound, Moment, masked
 from dawr.notifications.rules_channels import Outcome
@@ -237,8 +237,7 @@ class PushEnd(Body):
 async def push_key(here: Here) -> Response:
     """The key that a browser subscribes with; null where this facility sends none."""
     async with here.read() as tx:
-        used = await store_channels.settings(tx, here.services.keyring, "push")
-    return answer({"key": public_key(here.services.keyring) if used else None})
+        return answer({"key": await queries.push_key(tx, here.services)})
 
 
 @router.post("/queue/push", status_code=201, responses=documented(401, 403, 404))

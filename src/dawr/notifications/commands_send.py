@@ -1,13 +1,14 @@
 """What a message needs before it can be handed to a vendor: it is still true, its address is opened, its words are made."""
 
 from dataclasses import dataclass
-from uuid import UUID
 
+from dawr.appointments import queries as appointments
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, named
 from dawr.notifications import queries_facts, store_deliveries, texts
 from dawr.notifications.addresses import Addresses
+from dawr.notifications.commands_code import verification_of
 from dawr.notifications.commands_tell import URGENT, house
 from dawr.notifications.queries_facts import AppointmentFound
 from dawr.notifications.rules import Moment, Status
@@ -17,6 +18,7 @@ from dawr.notifications.store_deliveries import Claim, Mark
 from dawr.notifications.wishes import Held, Wishes
 from dawr.platform.db import WriteTx
 from dawr.platform.services import Services
+from dawr.tickets import commands_proof as proofs
 from dawr.tickets import queries_telling as tickets
 from dawr.tickets.queries_telling import Standing
 
@@ -54,8 +56,8 @@ async def take(tx: WriteTx, services: Services, channel: str, *, limit: int) -> 
         address, reason = addresses.open(one), _pointless(one, place, appointment)
         held = Held(Status.SUPPRESSED, reason) if reason else wishes.held(one, tx.now)
         if held is None and address is not None:
-            words = texts.render(_material(here, one, place, clinics))
-            ready.append(Ready(one, _message(tx, here, one, address, words)))
+            material = _material(here, one, place, clinics)
+            ready.append(Ready(one, _message(tx, here, one, address, material)))
         else:
             await _hold(tx, one, held or Held(Status.SUPPRESSED, Reason.NO_CONTACT))
     return ready
@@ -91,17 +93,24 @@ def _material(here: Context, one: Claim, place: Standing | None, clinics: dict[s
         facility=named(here.facility.name, one.language),
         zone=here.facility.zone,
         clinic=named(clinic.name, one.language) if clinic else "",
-        code=place.code if place else "",
+        code=place.code if place else _phone_code(here, one),
         desk=place.ticket.desk if place else None,
         numbers=one.numbers,
-        link=_link(here, place.ticket.id) if place else None,
+        link=_link(here, one, place),
     )
 
 
-def _link(here: Context, ticket: UUID) -> str | None:
-    """Where a ticket is followed; only an address that people can open from outside helps."""
+def _phone_code(here: Context, one: Claim) -> str:
+    verification = verification_of(one.fact)
+    return proofs.code_for(here, verification) if verification else ""
+
+
+def _link(here: Context, one: Claim, place: Standing | None) -> str | None:
+    """Where the ticket or the appointment is followed; only an address that people can open from outside helps."""
     public = here.services.settings.public_url
-    return public + tickets.follow_path(here.services, here.facility.no, ticket) if public else None
+    if public and place:
+        return public + tickets.follow_path(here.services, here.facility.no, place.ticket.id)
+    return public + appointments.follow_of(here, one.appointment) if public and one.appointment else None
 
 
 def _stop_link(here: Context, one: Claim) -> str | None:
@@ -115,7 +124,8 @@ def _stop_link(here: Context, one: Claim) -> str | None:
     )
 
 
-def _message(tx: WriteTx, here: Context, one: Claim, address: str, words: texts.Words) -> Message:
+def _message(tx: WriteTx, here: Context, one: Claim, address: str, material: texts.Material) -> Message:
+    words = texts.render(material)
     assert tx.facility_id is not None
     ids = {"ticket": one.ticket, "visit": one.visit, "appointment": one.appointment}
     return Message(
@@ -130,7 +140,7 @@ def _message(tx: WriteTx, here: Context, one: Claim, address: str, words: texts.
         deadline=one.deadline,
         seconds_left=max(1, int((one.deadline - tx.now).total_seconds())),
         urgent=one.rank == URGENT,
-        link=words.link,
+        link=material.link if one.channel in LINK_APART else words.link,
         unsubscribe=_stop_link(here, one),
         values=words.values,
         ids={name: str(value) for name, value in ids.items() if value},

@@ -14,6 +14,7 @@ from dawr.platform.services import Services
 
 NOTICES_KEPT = timedelta(days=30)
 DELIVERIES_KEPT = timedelta(days=90)
+CODES_KEPT = timedelta(days=1)
 BROWSERS_KEPT = timedelta(days=3)
 CREATED = "visit_created"
 
@@ -39,11 +40,12 @@ async def appointment_event(services: Services, facility_id: UUID, payload: Mapp
 
 @periodic("forget_notifications", every_seconds=3600)
 async def forget_notifications(services: Services) -> None:
-    """Deletes notices of last month and messages of last quarter with the addresses they went to, and the browsers of tickets
-    that are over."""
+    """Deletes notices of last month and messages of last quarter with the addresses they went to (codes of yesterday), and the
+    browsers of tickets that are over."""
     now = services.clock.now()
     for facility_id in await facilities.every_facility(services):
         async with services.db.write(facility_id) as tx:
             await store.forget_notices(tx, before=now - NOTICES_KEPT)
-            await store_deliveries.forget(tx, before=new_id(now - DELIVERIES_KEPT))
+            ids = {"before": new_id(now - DELIVERIES_KEPT), "codes_before": new_id(now - CODES_KEPT)}
+            await store_deliveries.forget(tx, **ids)
             await store_channels.forget_old(tx, before=now - BROWSERS_KEPT)

@@ -6,9 +6,11 @@ from dawr.accounts.rules_inbox import LATEST
 from dawr.notifications import api, api_callbacks, api_channels, jobs, queries, store_tables
 from dawr.notifications.channel import use
 from dawr.notifications.channels.registry import configured
+from dawr.notifications.commands_code import send_code
 from dawr.notifications.queries_person import messages_of
 from dawr.platform.services import Services
 from dawr.records.queries import MESSAGES
+from dawr.tickets.commands_proof import SEND_CODE
 
 JOBS = (jobs.visit_events, jobs.appointment_event, jobs.forget_notifications)
 TABLES = (store_tables.notice, store_tables.delivery)
@@ -21,3 +23,4 @@ def mount(app: FastAPI, services: Services) -> None:
     use(services, configured(services))
     services.additions[MESSAGES] = messages_of
     services.additions[LATEST] = queries.latest
+    services.additions[SEND_CODE] = send_code

@@ -7,8 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import Actor, Right, Role
+from dawr.notifications import store_channels
+from dawr.notifications.channels.push import public_key
 from dawr.notifications.rules import HOUSE_RULES, Audience, Moment, Quiet, Rule, Rules, Status
 from dawr.platform.db import ReadTx
+from dawr.platform.services import Services
 
 # Whoever asks: their role, their clinics (a doctor's own; everybody else is told of all), and how far they have read.
 _MINE = """
@@ -215,3 +218,9 @@ async def delivery(tx: ReadTx, delivery_id: UUID) -> DeliveryView | None:
 
 def _delivery(row: dict[str, Any]) -> DeliveryView:
     return DeliveryView(**(row | {"moment": Moment(row["moment"]), "status": Status(row["status"])}))
+
+
+async def push_key(tx: ReadTx, services: Services) -> str | None:
+    """The key that a browser subscribes with; None where this facility sends nothing to browsers."""
+    used = await store_channels.settings(tx, services.keyring, "push")
+    return public_key(services.keyring) if used else None

@@ -57,6 +57,7 @@ class Moment(StrEnum):
     APPOINTMENT_NEEDS_REBOOKING = "appointment_needs_rebooking"
     APPOINTMENT_STANDS_AGAIN = "appointment_stands_again"
     VISIT_CREATED = "visit_created"
+    PHONE_CODE = "phone_code"
 
     @property
     def true_of(self) -> frozenset[str]:
@@ -218,7 +219,8 @@ def _checked(rule: Rule, channels: frozenset[str]) -> Rule:
     faults = {
         "channel": rule.channel not in channels or to_patient == (rule.channel == INBOX),
         "audience": not to_patient and rule.moment in QUEUE_MOMENTS,
-        "moment": to_patient and rule.moment is Moment.VISIT_CREATED,
+        # A code is for who asks for it, whatever the rules are.
+        "moment": rule.moment is Moment.PHONE_CODE or (to_patient and rule.moment is Moment.VISIT_CREATED),
         "template": rule.template not in ("", rule.moment),
         "ahead": not _within(rule.ahead, MOST_AHEAD, allowed=near),
         "minutes": not _within(rule.minutes, MOST_MINUTES, allowed=near),

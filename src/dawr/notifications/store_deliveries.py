@@ -15,7 +15,7 @@ from dawr.accounts.rules import Actor, Right
 from dawr.notifications import queries
 from dawr.notifications.events import DELIVERY_RESENT
 from dawr.notifications.queries import DeliveryView
-from dawr.notifications.rules import RESENDABLE, DeliveryNotFound, NotResendable, Status
+from dawr.notifications.rules import RESENDABLE, DeliveryNotFound, Moment, NotResendable, Status
 from dawr.notifications.rules_receipts import FREELY, OF_THIS_TRY, Receipt
 from dawr.platform import events
 from dawr.platform.db import WriteTx
@@ -89,7 +89,10 @@ UPDATE delivery SET status = 'pending', reason = NULL, detail = NULL, ended_at =
 WHERE facility_id = %(facility_id)s AND delivery = %(delivery)s
 """
 _EVENTS_OF = "SELECT count(*) FROM event WHERE facility_id = %(facility_id)s AND stream = %(stream)s"
-_FORGET = "DELETE FROM delivery WHERE facility_id = %(facility_id)s AND delivery < %(before)s AND ended_at IS NOT NULL"
+_FORGET = """
+DELETE FROM delivery WHERE facility_id = %(facility_id)s AND ended_at IS NOT NULL
+  AND (delivery < %(before)s OR (delivery < %(codes_before)s AND moment = 'phone_code'))
+"""
 _SOONEST = """
 SELECT min(due) FROM delivery WHERE facility_id = %(facility_id)s AND status = 'pending' AND channel = ANY(%(channels)s)
 """
@@ -243,8 +246,8 @@ async def load_for(tx: WriteTx, actor: Actor, delivery_id: UUID) -> DeliveryView
 
 
 async def send_again(tx: WriteTx, actor: Actor, one: DeliveryView, *, deadline: datetime) -> None:
-    """A dead letter is due once more, under its key. ``NotResendable`` for any other."""
-    if one.status not in RESENDABLE or one.to_sealed is None:
+    """A dead letter is due once more, under its key. ``NotResendable`` for any other, and for a code, which has gone stale."""
+    if one.status not in RESENDABLE or one.to_sealed is None or one.moment == Moment.PHONE_CODE:
         raise NotResendable(extra={"state": one.status.value})
     await tx.execute(_AGAIN, delivery=one.delivery, now=tx.now, deadline=deadline)
     stream = f"delivery:{one.delivery}"
@@ -262,6 +265,6 @@ async def soonest(tx: WriteTx, channels: Sequence[str]) -> datetime | None:
     return found
 
 
-async def forget(tx: WriteTx, *, before: UUID) -> int:
-    """Deletes what has ended and is older than the id ``before``."""
-    return await tx.execute(_FORGET, before=before)
+async def forget(tx: WriteTx, *, before: UUID, codes_before: UUID) -> int:
+    """Deletes what has ended and is older than the id ``before``; codes, which are about nobody that is known, sooner."""
+    return await tx.execute(_FORGET, before=before, codes_before=codes_before)

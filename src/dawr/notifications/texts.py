@@ -1,7 +1,7 @@
 """The words: what people are told, and what the staff read about it. Short, plain, nothing of what is medical.
 
 A text message has one segment where it can (160 Latin letters, 70 of other scripts): so "your turn" has no address in it, and
-appointments name the house and the time, never the clinic.
+appointments name the house and the time, never the clinic. Where somebody may have to answer, their address follows the text.
 """
 
 from collections.abc import Callable, Mapping
@@ -66,6 +66,7 @@ _SUBJECTS = {
     Moment.APPOINTMENT_NEEDS_REBOOKING: N_("Please book another appointment"),
     Moment.APPOINTMENT_STANDS_AGAIN: N_("Your appointment takes place after all"),
     Moment.VISIT_CREATED: N_("New visit"),
+    Moment.PHONE_CODE: N_("Your code"),
 }
 _AT_DESK = N_("{code}: it is your turn. {clinic}, desk {desk}")
 _AT_CLINIC = N_("{code}: it is your turn. {clinic}")
@@ -82,10 +83,11 @@ _APPOINTMENTS = {
     Moment.APPOINTMENT_STANDS_AGAIN: N_("{facility}: your appointment on {date} at {time} takes place after all"),
     Moment.APPOINTMENT_OFFERED: N_("{facility}: an earlier appointment is free, on {date} at {time}"),
 }
+_CODE = N_("{facility}: your code is {code}, good for 10 minutes. Give it to nobody.")
 _VISIT = N_("New visit {number}")
 _VISIT_AT = N_("New visit {number}: {clinic}")
 _NO_MORE = N_("No more such messages:")
-_LINKED = frozenset({Moment.NEXT, Moment.NEAR})
+_LINKED = frozenset(_APPOINTMENTS) - {Moment.APPOINTMENT_CANCELLED} | {Moment.NEXT, Moment.NEAR}
 
 
 def render(material: Material) -> Words:
@@ -141,6 +143,11 @@ def _appointment(one: Material) -> tuple[str, tuple[str, ...]]:
     return _filled(one, _APPOINTMENTS[one.moment], **when)
 
 
+def _code(one: Material) -> tuple[str, tuple[str, ...]]:
+    text, _ = _filled(one, _CODE, facility=one.facility, code=one.code)
+    return text, (one.code,)
+
+
 def _visit(one: Material) -> tuple[str, tuple[str, ...]]:
     if one.clinic:
         return _filled(one, _VISIT_AT, number=one.visit_number, clinic=one.clinic)
@@ -152,6 +159,7 @@ _TEXTS: dict[Moment, Callable[[Material], tuple[str, tuple[str, ...]]]] = {
     Moment.NEXT: _next,
     Moment.NEAR: _near,
     Moment.VISIT_CREATED: _visit,
+    Moment.PHONE_CODE: _code,
     **dict.fromkeys(_APPOINTMENTS, _appointment),
 }
 

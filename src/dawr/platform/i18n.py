@@ -26,6 +26,7 @@ __all__ = [
     "N_",
     "direction",
     "format_date",
+    "format_long_date",
     "format_minutes",
     "format_number",
     "format_time",
@@ -110,6 +111,11 @@ def format_time(moment: datetime, tz: tzinfo, lang: str) -> str:
 def format_date(day: date, lang: str) -> str:
     """A whole day, such as a service day: ``Sat, Nov 21``; the year is understood."""
     return dates.format_skeleton("MMMEd", day, locale=lang)
+
+
+def format_long_date(day: date, lang: str) -> str:
+    """A day months ahead, to be read with care: ``Monday, November 23, 2026``."""
+    return dates.format_date(day, "full", locale=lang)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

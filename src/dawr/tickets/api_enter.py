@@ -10,6 +10,7 @@ from starlette.responses import Response
 from dawr.accounts.rules import Right
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
+from dawr.facilities.rules import Clinic, Entry
 from dawr.platform.db import WriteTx
 from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS
 from dawr.platform.http.once import once, outcome
@@ -19,7 +20,7 @@ from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
 from dawr.tickets import api_shapes as shapes
-from dawr.tickets import commands_enter, queries
+from dawr.tickets import commands_enter, commands_proof, queries
 from dawr.tickets.api_crowd import TRAY, asking
 from dawr.tickets.api_shapes import Enter, answers
 from dawr.tickets.commands import Arrival
@@ -47,23 +48,31 @@ def enter_described(body: Enter) -> None:
 async def enter(body: Enter, here: Context) -> Response:
     """Takes the next number of a clinic; plain strangers share the transactions of those who ask beside them."""
     await _within_limits(here)
-    if here.actor.kind == "stranger" and body.priority is Priority.NORMAL:
+    if here.actor.kind == "stranger" and body.priority is Priority.NORMAL and body.proof is None:
         together: Response | None = await here.services.additions[TRAY](here.facility.id, asking(here, body))
         if together is not None:
-            return _with_device(here, together)
+            return with_device(here, together)
 
     async def work(tx: WriteTx) -> Outcome:
         clinic = await facilities.clinic(tx, body.clinic)
-        facilities.require_entry(here.services, clinic, here.actor, body.entry_code)
+        proved = await _proved(tx, here, clinic, body)
+        facilities.require_entry(here.services, clinic, here.actor, body.entry_code, proved=proved is not None)
         ticket_id = new_id(tx.now)
-        personal = keep_person(here, ticket_id, user=body.user, name=body.name, phone=body.phone)
+        personal = keep_person(here, ticket_id, user=proved or body.user, name=body.name, phone=body.phone)
         arrival = Arrival(ticket_id, body.doctor, body.priority, body.language, personal)
         ticket, existing = await commands_enter.enter(tx, here.actor, here.facility, clinic.id, arrival)
         mine = not existing or await _made_by(tx, here, ticket)
         key_id = here.services.keyring.primary_id if mine else None
         return outcome(ticket.id, status=200 if existing else 201, existing=existing, key_id=key_id)
 
-    return _with_device(here, await once(here, work, lambda tx, done: _entered(tx, here, done), same=shapes.UNCHANGING))
+    return with_device(here, await once(here, work, lambda tx, done: _entered(tx, here, done), same=shapes.UNCHANGING))
+
+
+async def _proved(tx: WriteTx, here: Context, clinic: Clinic, body: Enter) -> str | None:
+    """Who has proved to be there; None where nobody is asked to, or has not tried."""
+    if body.proof is None or clinic.entry is not Entry.VERIFIED:
+        return None
+    return await commands_proof.proved_person(tx, here, clinic, phone=body.phone, proof=body.proof)
 
 
 async def _within_limits(here: Context) -> None:
@@ -94,7 +103,7 @@ async def _entered(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:
     return view.answer(follow=follow, existing=done.note["existing"])
 
 
-def _with_device(here: Context, response: Response) -> Response:
+def with_device(here: Context, response: Response) -> Response:
     if here.new_device:
         # Written out: the standard library's cookies would cost a tenth of a ticket.
         secure = "; Secure" if here.secure else ""

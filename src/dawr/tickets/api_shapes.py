@@ -26,6 +26,9 @@ class Enter(Body):
     entry_code: Annotated[str, StringConstraints(max_length=100)] | None = Field(
         None, description="What the clinic's QR code carries, where the clinic asks for it"
     )
+    proof: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="Of the `phone`, from `/queue/verify/code`, where the clinic asks for it"
+    )
 
 
 # What a replay answers as it was. A ticket's other members that never change are read with it; its code gets the mark of its day

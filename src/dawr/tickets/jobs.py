@@ -1,9 +1,13 @@
-"""Background work of the queue: every queue's service day turns in time, even where nobody asks."""
+"""Background work of the queue: every queue's service day turns in time, even where nobody asks; proofs are forgotten."""
+
+from datetime import timedelta
 
 from dawr.facilities import queries as facilities
 from dawr.platform.jobs import periodic
 from dawr.platform.services import Services
-from dawr.tickets import commands, queries_days
+from dawr.tickets import commands, queries_days, store_proofs
+
+PROOFS_KEPT = timedelta(days=1)
 
 
 @periodic("turn_service_days", every_seconds=20)
@@ -24,3 +28,12 @@ async def turn_service_days(services: Services) -> None:
                 failures.append(error)
     if failures:
         raise ExceptionGroup("queues that could not be turned", failures)
+
+
+@periodic("forget_proofs", every_seconds=3600)
+async def forget_proofs(services: Services) -> None:
+    """Deletes what was kept of numbers that were proved, or were not."""
+    before = services.clock.now() - PROOFS_KEPT
+    for facility_id in await facilities.every_facility(services):
+        async with services.db.write(facility_id) as tx:
+            await store_proofs.forget(tx, before=before)

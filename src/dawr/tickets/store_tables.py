@@ -20,6 +20,7 @@ from sqlalchemy import (
 
 from dawr.platform.schema import facility_table
 from dawr.tickets.rules import Priority, Status
+from dawr.tickets.rules_proof import MOST_TRIES
 
 CALLED_ON = "'called', 'serving', 'held'"
 IS_OPEN = "status IN ('waiting', 'called', 'serving', 'held')"
@@ -37,6 +38,20 @@ queue = facility_table(
     CheckConstraint("series > 0 AND version >= 0 AND waiting >= 0", name="counts"),
     grants="SELECT, INSERT, UPDATE",
     fillfactor=50,
+)
+
+# Numbers that are being proved: a blind index, and how often a code was typed. The code is kept nowhere.
+phone_proof = facility_table(
+    "phone_proof",
+    Column("verification", Uuid, primary_key=True),
+    Column("clinic", Text, nullable=False),
+    Column("phone", LargeBinary, nullable=False),
+    Column("tries", SmallInteger, nullable=False, server_default=text("0")),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("proved_at", DateTime(timezone=True)),
+    ForeignKeyConstraint(["facility_id", "clinic"], ["clinic.facility_id", "clinic.clinic"]),
+    CheckConstraint(f"tries BETWEEN 0 AND {MOST_TRIES}", name="tries"),
+    Index("phone_proof_created_idx", "facility_id", "created_at"),
 )
 
 ticket = facility_table(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -24,6 +24,7 @@ from dawr.web import assets
 from dawr.web.phrases import Texts, Voice
 
 TEMPLATES = Path(__file__).parent / "templates"
+ResponseT = TypeVar("ResponseT", bound=Response)
 LANGUAGE_COOKIE = "dawr_lang"
 A_YEAR = timedelta(days=365)
 LANGUAGE_NAMES = {"ar": "العربية", "en": "English", "hi": "हिन्दी"}
@@ -149,9 +150,10 @@ class Page:
     def voice(self) -> Voice:
         return Voice(self.lang)
 
-    def render(self, template: str, *, status: int = 200, **own: Any) -> HTMLResponse:
-        """The template as an answer that nobody else's cache keeps; it varies by the reader's language."""
-        html = environment(self.lang).get_template(template).render(self._common() | own)
+    def render(self, template: str, *, status: int = 200, address: str | None = None, **own: Any) -> HTMLResponse:
+        """The template as an answer that nobody else's cache keeps; it varies by the reader's language. ``address`` is where
+        this page can be read again, where it may be shown in answer to a form that was sent elsewhere."""
+        html = environment(self.lang).get_template(template).render(self._common(address) | own)
         response = HTMLResponse(html, status)
         response.headers["cache-control"] = "private, no-cache"
         response.headers["vary"] = "Accept-Language, Cookie"
@@ -176,21 +178,30 @@ class Page:
         session_id = self.here.actor.session_id
         return accounts.csrf_token(self.here.services, session_id) if session_id else None
 
-    def _common(self) -> dict[str, Any]:
+    def _common(self, address: str | None) -> dict[str, Any]:
         static = static_root_of(self.request)
+        here = "" if address is None else self.root + address
         return {
             "lang": self.lang,
             "dir": direction(self.lang),
             "root": self.root,
             "facility_name": named(self.known.facility.name, self.lang) if self.known else "Dawr",
             "static": lambda name: static + assets.address(name),
-            "languages": [(lang, LANGUAGE_NAMES[lang], self._in_language(lang)) for lang in LANGUAGES],
+            "languages": [(lang, LANGUAGE_NAMES[lang], here + self._in_language(lang)) for lang in LANGUAGES],
         }
 
     def _in_language(self, lang: str) -> str:
         """This very page in another language, as a link relative to itself."""
         kept = [(name, value) for name, value in self.request.query_params.multi_items() if name != "lang"]
         return "?" + urlencode([*kept, ("lang", lang)])
+
+
+def private(response: ResponseT) -> ResponseT:
+    """The page's address is the key to what it shows: it must not be stored by others nor leave with a click."""
+    response.headers["cache-control"] = "no-store"
+    response.headers["referrer-policy"] = "no-referrer"
+    response.headers["x-robots-tag"] = "noindex"
+    return response
 
 
 def set_cookie(request: Request, response: Response, name: str, value: str, *, lifetime: timedelta) -> None:

@@ -7,6 +7,7 @@ import orjson
 
 from dawr.notifications.channels.shelf import NO_ANSWER, NOT_CONFIGURED, Shelf, away, plain, told
 from dawr.notifications.channels.sms import mobile
+from dawr.notifications.rules import Moment
 from dawr.notifications.rules_channels import Message, Outcome, Pace, Reached, Reason, Result
 from dawr.platform.db import ReadTx
 from dawr.platform.outgoing import Answer, NotSent, OutcomeUnknown, Outgoing
@@ -72,6 +73,9 @@ def asked(message: Message, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
     if parameters:
         template["components"] = [{"type": "body", "parameters": parameters}]
+    if message.moment == Moment.PHONE_CODE:
+        # A template of Meta's kind "authentication" has a button that copies the code.
+        template["components"].append({"type": "button", "sub_type": "url", "index": "0", "parameters": parameters})
     return {
         "messaging_product": "whatsapp",
         "recipient_type": "individual",

@@ -27,7 +27,7 @@ def _without_control_characters(value: Any) -> Any:
     return value
 
 
-def _decimal(text: str) -> str:
+def decimal(text: str) -> str:
     """Digits of any script as ASCII digits: people type the numbers their keyboard has."""
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
 
@@ -60,7 +60,7 @@ def _day(given: Any) -> date:
 
 Day = Annotated[date, BeforeValidator(_day)]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
-Phone = Annotated[str, AfterValidator(_decimal), StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
+Phone = Annotated[str, AfterValidator(decimal), StringConstraints(pattern=r"^\+?[0-9][0-9 ()./-]{3,30}$")]
 PersonName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Reason = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 OpaqueId = Annotated[UUID, BeforeValidator(_known_form)]

@@ -1,5 +1,7 @@
 """The staff's pages: sign in, and the desk from which one queue is worked."""
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -28,7 +30,7 @@ async def desk(request: Request) -> Response:
     actor, zone = page.here.actor, page.here.facility.zone
     own = {"clinic": chosen.clinic if chosen else None, "doctor": actor.doctor, "zone": zone}
     data = page.script_data(desk_texts(page.voice), **own)
-    rights = {
+    rights: dict[str, Any] = {
         "receives": actor.may(Right.VISITS),
         "consults": chosen is not None and actor.may(Right.CONSULT, chosen.clinic),
     }

@@ -1,7 +1,8 @@
 """The patient's pages: join a queue, follow the ticket. Both work without JavaScript."""
 
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from fastapi import APIRouter
@@ -10,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dawr.accounts import queries as accounts
 from dawr.accounts.rules import CsrfFailed
+from dawr.notifications import queries as notifications
 from dawr.platform.http.context import DEVICE_COOKIE, DEVICE_SECONDS, TICKET_COOKIE
 from dawr.records import queries_ratings as ratings
 from dawr.records.queries_ratings import Rating
@@ -19,12 +21,18 @@ from dawr.web import inside, queries
 from dawr.web.errors import PageRoute
 from dawr.web.inside import Answer
 from dawr.web.patient.texts import join_texts, star_texts, ticket_texts
-from dawr.web.render import Page, form_of, set_cookie, static_root_of
+from dawr.web.render import Page, form_of, private, set_cookie, static_root_of
 
 router = APIRouter(route_class=PageRoute)
 # Longer than a ticket's secret lives after its ticket has ended on the day it was taken.
 TICKET_COOKIE_LIVES = timedelta(days=3)
-FIELDS = ("name", "phone", "doctor", "language", "entry_code")
+FIELDS = ("name", "phone", "doctor", "language", "entry_code", "proof")
+# The two steps before the form, where a clinic asks for a proof of the phone number: where each is asked for, and its fields.
+PROVING = {
+    "phone": ("/api/v1/queue/verify", ("phone", "language")),
+    "code": ("/api/v1/queue/verify/code", ("verification", "code")),
+}
+LOST = frozenset({"proof_not_valid", "verification_not_found"})
 
 
 @router.get("/c/{clinic}")
@@ -40,13 +48,35 @@ async def join_without_script(request: Request, clinic: str) -> Response:
     if accounts.same_origin(page.here.services, request) is False:
         raise CsrfFailed
     fields = await form_of(request)
+    if fields.get("step") in PROVING:
+        return await _prove(page, clinic, fields)
     wish = {"clinic": clinic, "user": page.here.device} | {name: fields[name] for name in FIELDS if name in fields}
     headers = _headers(page) | {"idempotency-key": fields.get("key") or str(uuid4())}
     cookies = {DEVICE_COOKIE: page.here.device}
     answer = await inside.post(request, "/api/v1/queue/enter", wish, cookies=cookies, headers=headers)
     if answer.refused or not answer.content.get("follow"):
-        return await _join_page(page, clinic, fields, answer)
+        return await _join_page(page, clinic, _begun(fields, answer), answer)
     return page.redirect(answer.content["follow"])
+
+
+async def _prove(page: Page, clinic: str, fields: dict[str, str]) -> Response:
+    """A step of the proof: on to the next one, or the same again with what is in the way."""
+    step = fields["step"]
+    path, names = PROVING[step]
+    wish = {name: fields[name] for name in names if name in fields} | ({"clinic": clinic} if step == "phone" else {})
+    headers = _headers(page) | {"idempotency-key": fields.get("key") or str(uuid4())}
+    answer = await inside.post(page.request, path, wish, cookies={DEVICE_COOKIE: page.here.device}, headers=headers)
+    if answer.refused:
+        return await _join_page(page, clinic, _begun(fields, answer), answer)
+    kept: dict[str, str] = {name: fields[name] for name in ("phone", "language") if name in fields}
+    kept |= {name: answer.content[name] for name in ("verification", "proof") if name in answer.content}
+    return await _join_page(page, clinic, kept)
+
+
+def _begun(fields: dict[str, str], answer: Answer) -> dict[str, str]:
+    """What stays of a form: where the proof is lost, it begins again with the number."""
+    lost = answer.content.get("code") in LOST
+    return {name: value for name, value in fields.items() if not (lost and name in ("verification", "proof"))}
 
 
 @router.get("/t/{secret}")
@@ -114,19 +144,23 @@ def _in_the_way(answer: Answer, elsewhere: str) -> str:
     return answer.explanation if answer.refused else elsewhere % {"code": answer.content["code"]}
 
 
-async def _rating(page: Page, ticket_id: UUID) -> Rating | None:
+async def _beside(page: Page, ticket: Mapping[str, Any]) -> tuple[Rating | None, str | None]:
+    """What the page needs besides the ticket: its rating once it is done, before that the key for messages to the browser."""
     async with page.here.read() as tx:
-        return await ratings.of_ticket(tx, page.here, ticket_id)
+        if ticket["status"] == Status.DONE:
+            return await ratings.of_ticket(tx, page.here, UUID(ticket["ticket"])), None
+        return None, await notifications.push_key(tx, page.here.services)
 
 
 async def _ticket_page(page: Page, secret: str, ticket_id: UUID, answer: Answer | None = None) -> Response:
     shown = await queries.ticket_page(page.here, ticket_id, page.lang)
     headline, sentence = page.voice.status(shown.ticket)
-    rating = await _rating(page, ticket_id) if shown.ticket["status"] == Status.DONE else None
+    rating, push_key = await _beside(page, shown.ticket)
     texts = ticket_texts(page.voice)
     response = page.render(
         "ticket.html",
         status=answer.status if answer else 200,
+        address=f"/t/{secret}",
         ticket=shown.ticket,
         clinic=shown.clinic,
         headline=headline,
@@ -136,13 +170,12 @@ async def _ticket_page(page: Page, secret: str, ticket_id: UUID, answer: Answer 
         stars=star_texts(page.voice),
         rating=rating,
         thanks=texts["rated"] if rating else None,
-        data=page.script_data(texts, ticket=shown.ticket),
+        push_key=push_key,
+        data=page.script_data(
+            texts, ticket=shown.ticket, push=push_key, worker=f"{static_root_of(page.request)}/sw.js"
+        ),
     )
-    # The address is the key to the ticket: it must not be stored by others nor leave with a click.
-    response.headers["cache-control"] = "no-store"
-    response.headers["referrer-policy"] = "no-referrer"
-    response.headers["x-robots-tag"] = "noindex"
     # A live stream cannot be asked for with a header; the cookie opens it. One for each ticket of this browser.
     name = TICKET_COOKIE + ticket_id.hex[-12:]
     set_cookie(page.request, response, name, secret, lifetime=TICKET_COOKIE_LIVES)
-    return response
+    return private(response)

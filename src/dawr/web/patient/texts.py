@@ -26,6 +26,35 @@ def ticket_texts(voice: Voice) -> Texts:
         "late_sent": _("The staff know that you are late."),
         "title_called": _("Your turn: %(code)s"),
         "rated": _("Thank you for telling us."),
+        "push": {
+            "unsupported": _("This browser can tell you only while this page is open."),
+            "denied": _("Your browser does not allow messages from this page. You can change that in its settings."),
+            "off": "",
+            "on": _("We tell you on this device, also when this page is closed."),
+        },
+        "push_start": _("Tell me when it is my turn"),
+        "push_stop": _("Tell me no more"),
+    }
+
+
+def appointment_states(voice: Voice) -> dict[str, tuple[str, str]]:
+    """What an appointment's state means to whose it is: a headline and a sentence."""
+    _ = voice.t.gettext
+    return {
+        "booked": (_("Your appointment is booked"), ""),
+        "needs_rebooking": (
+            _("Please choose another time"),
+            _("The doctor cannot be there at this time. We are sorry."),
+        ),
+        "offered": (
+            _("An earlier appointment is free"),
+            _("We hold it for you until %(time)s. If you take it, it replaces your later appointment."),
+        ),
+        "checked_in": (_("You are checked in"), _("Your ticket tells you when it is your turn.")),
+        "cancelled": (_("Your appointment is cancelled"), _("If you still need to be seen, please call us.")),
+        "no_show": (_("You were missed"), _("If you come on the same day, you can still be seen.")),
+        "declined": (_("You have declined this time"), _("You keep your place on the waiting list.")),
+        "lapsed": (_("This offer is over"), _("The time was offered to the next who waits.")),
     }
 
 

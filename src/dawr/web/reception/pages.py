@@ -14,7 +14,7 @@ from dawr.web.desk.pages import sign_in_page
 from dawr.web.errors import PageRoute
 from dawr.web.reception.queries import places, today
 from dawr.web.reception.texts import channels, genders, languages, priorities, reception_texts, visit_statuses
-from dawr.web.render import Page
+from dawr.web.render import Page, private
 
 router = APIRouter(route_class=PageRoute)
 
@@ -60,5 +60,4 @@ async def code_of_ticket(request: Request, secret: str) -> Response:
     drawn = io.BytesIO()
     address = f"{page.here.services.settings.url}/f/{facility.slug}/t/{secret}"
     segno.make(address, error="m", micro=False).save(drawn, kind="svg", scale=6, border=4, light="#fff")
-    headers = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-robots-tag": "noindex"}
-    return Response(drawn.getvalue(), media_type="image/svg+xml", headers=headers)
+    return private(Response(drawn.getvalue(), media_type="image/svg+xml"))

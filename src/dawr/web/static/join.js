@@ -17,7 +17,7 @@ function device() {
 function wish() {
   const fields = new FormData(form);
   const body = { clinic: data.clinic, user: device(), language: data.lang };
-  for (const name of ['name', 'phone', 'doctor', 'language', 'entry_code']) {
+  for (const name of ['name', 'phone', 'doctor', 'language', 'entry_code', 'proof']) {
     const value = String(fields.get(name) ?? '').trim();
     if (value) body[name] = value;
   }

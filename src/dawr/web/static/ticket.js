@@ -53,6 +53,7 @@ function paint() {
   byId('cancel').hidden = !['waiting', 'called', 'held'].includes(ticket.status);
   byId('again').hidden = !['cancelled', 'no_show', 'expired'].includes(ticket.status);
   byId('rating').hidden = ticket.status !== 'done';
+  if (byId('push')) byId('push').hidden = !LIVE.includes(ticket.status);
   byId('next').hidden = !ticket.next;
   if (ticket.next) byId('next').href = data.root + ticket.next;
   paintTitle();
@@ -157,6 +158,8 @@ byId('sound').addEventListener('click', () => offerSound().then(chime));
 addEventListener('click', offerSound, { once: true });
 
 paint();
+// Only where the facility sends messages to browsers.
+if (byId('push')) import('./push.js').then(({ offerPush }) => offerPush(byId('push'), ticket.ticket, headers));
 if (ticket.status === 'called') alertHolder();
 if (LIVE.includes(ticket.status)) {
   live(`${data.root}/api/v1/events/stream?ticket=${encodeURIComponent(ticket.ticket)}`, { fold, changed, connection });

@@ -90,7 +90,7 @@ CREATE TABLE delivery (
 	ended_at TIMESTAMP WITH TIME ZONE, 
 	CONSTRAINT delivery_pkey PRIMARY KEY (facility_id, delivery), 
 	CONSTRAINT delivery_facility_id_fact_channel_recipient_key UNIQUE (facility_id, fact, channel, recipient), 
-	CONSTRAINT delivery_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created')), 
+	CONSTRAINT delivery_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created', 'phone_code')), 
 	CONSTRAINT delivery_status_check CHECK (status IN ('pending', 'sending', 'sent', 'delivered', 'read', 'failed', 'expired', 'suppressed')), 
 	CONSTRAINT delivery_leased_check CHECK ((status = 'sending') = (leased_until IS NOT NULL)), 
 	CONSTRAINT delivery_ended_check CHECK ((status IN ('pending', 'sending')) = (ended_at IS NULL))
@@ -330,7 +330,7 @@ CREATE TABLE notice (
 	at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT notice_pkey PRIMARY KEY (facility_id, notice), 
 	CONSTRAINT notice_facility_id_fact_key UNIQUE (facility_id, fact), 
-	CONSTRAINT notice_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created'))
+	CONSTRAINT notice_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created', 'phone_code'))
 );
 
 ALTER TABLE notice ENABLE ROW LEVEL SECURITY;
@@ -600,7 +600,7 @@ CREATE TABLE notification_rule (
 	place SMALLINT NOT NULL, 
 	CONSTRAINT notification_rule_pkey PRIMARY KEY (facility_id, moment, audience, channel), 
 	CONSTRAINT notification_rule_facility_id_fkey FOREIGN KEY(facility_id) REFERENCES notification_settings (facility_id), 
-	CONSTRAINT notification_rule_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created')), 
+	CONSTRAINT notification_rule_moment_check CHECK (moment IN ('your_turn', 'next', 'near', 'appointment_booked', 'appointment_changed', 'appointment_cancelled', 'appointment_reminder', 'appointment_offered', 'appointment_needs_rebooking', 'appointment_stands_again', 'visit_created', 'phone_code')), 
 	CONSTRAINT notification_rule_audience_check CHECK (audience IN ('patient', 'doctor', 'reception', 'administrator'))
 );
 
@@ -843,12 +843,15 @@ CREATE TABLE appointment_waiting (
 	status TEXT NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	lapses SMALLINT DEFAULT 0 NOT NULL, 
+	instead_of UUID, 
 	version INTEGER NOT NULL, 
 	CONSTRAINT appointment_waiting_pkey PRIMARY KEY (facility_id, waiting), 
 	CONSTRAINT appointment_waiting_facility_id_doctor_fkey FOREIGN KEY(facility_id, doctor) REFERENCES schedule (facility_id, doctor), 
 	CONSTRAINT appointment_waiting_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient), 
 	CONSTRAINT appointment_waiting_status_check CHECK (status IN ('waiting', 'offered', 'served', 'withdrawn', 'ended', 'closed', 'set_aside'))
 );
+
+CREATE UNIQUE INDEX appointment_waiting_instead_key ON appointment_waiting (facility_id, instead_of) WHERE status IN ('waiting', 'offered', 'closed', 'set_aside') AND instead_of IS NOT NULL;
 
 CREATE UNIQUE INDEX appointment_waiting_key ON appointment_waiting (facility_id, doctor, patient) WHERE status IN ('waiting', 'offered');
 
@@ -943,6 +946,29 @@ ALTER TABLE membership_clinic FORCE ROW LEVEL SECURITY;
 CREATE POLICY facility ON membership_clinic USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
 
 GRANT SELECT, INSERT, DELETE ON membership_clinic TO dawr_app;
+
+CREATE TABLE phone_proof (
+	facility_id UUID NOT NULL, 
+	verification UUID NOT NULL, 
+	clinic TEXT NOT NULL, 
+	phone BYTEA NOT NULL, 
+	tries SMALLINT DEFAULT 0 NOT NULL, 
+	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+	proved_at TIMESTAMP WITH TIME ZONE, 
+	CONSTRAINT phone_proof_pkey PRIMARY KEY (facility_id, verification), 
+	CONSTRAINT phone_proof_facility_id_clinic_fkey FOREIGN KEY(facility_id, clinic) REFERENCES clinic (facility_id, clinic), 
+	CONSTRAINT phone_proof_tries_check CHECK (tries BETWEEN 0 AND 5)
+);
+
+CREATE INDEX phone_proof_created_idx ON phone_proof (facility_id, created_at);
+
+ALTER TABLE phone_proof ENABLE ROW LEVEL SECURITY;
+
+ALTER TABLE phone_proof FORCE ROW LEVEL SECURITY;
+
+CREATE POLICY facility ON phone_proof USING (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid) WITH CHECK (facility_id = nullif(current_setting('dawr.facility', true), '')::uuid);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON phone_proof TO dawr_app;
 
 CREATE TABLE queue (
 	facility_id UUID NOT NULL, 

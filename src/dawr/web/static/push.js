@@ -1,0 +1,59 @@
+// Messages to this browser while the page is closed: on, off, or why that cannot be.
+import { Refusal, data, memory, post, say, texts } from './page.js';
+
+const possible = 'serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis;
+
+/** Wires the button in `box` for one ticket. A browser has one subscription; which tickets it is for is remembered here too. */
+export async function offerPush(box, ticket, headers) {
+  const [button, state] = [box.querySelector('button'), box.querySelector('p')];
+  const name = `push.${ticket}`;
+
+  function paint(now, words = texts.push[now]) {
+    button.hidden = now === 'unsupported' || now === 'denied';
+    say(button, now === 'on' ? texts.push_stop : texts.push_start);
+    say(state, words);
+    box.dataset.state = now;
+  }
+
+  async function start() {
+    const allowed = await Notification.requestPermission();
+    if (allowed !== 'granted') return paint(allowed === 'denied' ? 'denied' : 'off');
+    const { endpoint, keys } = (await subscribe()).toJSON();
+    await post('/api/v1/queue/push', { ticket, endpoint, p256dh: keys.p256dh, auth: keys.auth }, { headers });
+    memory.set(name, true);
+    return paint('on');
+  }
+
+  async function stop() {
+    const subscription = await known();
+    if (subscription) await post('/api/v1/queue/push/stop', { ticket, endpoint: subscription.endpoint }, { headers });
+    memory.set(name, null);
+    paint('off');
+  }
+
+  button.addEventListener('click', async () => {
+    button.disabled = true;
+    try {
+      await (box.dataset.state === 'on' ? stop() : start());
+    } catch (failure) {
+      // A browser that cannot reach its maker's service says so with an error of its own.
+      paint(box.dataset.state, failure instanceof Refusal ? failure.message : texts.problem);
+    } finally {
+      button.disabled = false;
+    }
+  });
+  if (!possible) paint('unsupported');
+  else if (Notification.permission === 'denied') paint('denied');
+  else paint(memory.get(name) && (await known()) ? 'on' : 'off');
+}
+
+async function known() {
+  const worker = await navigator.serviceWorker.getRegistration(data.worker);
+  return worker?.pushManager.getSubscription();
+}
+
+async function subscribe() {
+  await navigator.serviceWorker.register(data.worker);
+  const { pushManager } = await navigator.serviceWorker.ready;
+  return pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: data.push });
+}
