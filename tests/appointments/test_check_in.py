@@ -7,7 +7,7 @@ import pytest
 
 from dawr.accounts.rules import Actor, Role
 from dawr.appointments.commands import cancel, no_show
-from dawr.appointments.rules import Appointment, Status, TooEarly, WrongAppointmentState
+from dawr.appointments.rules import Appointment, AppointmentNotFound, Status, TooEarly, WrongAppointmentState
 from dawr.facilities.rules import ClinicClosed
 from dawr.platform.errors import Forbidden
 from dawr.tickets import commands as tickets
@@ -186,16 +186,23 @@ async def test_a_cancelled_appointment_lets_nobody_in(practice: Practice) -> Non
         await practice.check_in(made)
 
 
-@pytest.mark.parametrize("who", ["doctor", "display", "patient"])
-async def test_only_reception_checks_in(practice: Practice, who: str) -> None:
+@pytest.mark.parametrize("who", ["doctor", "display"])
+async def test_of_the_staff_only_reception_checks_in(practice: Practice, who: str) -> None:
     made = await practice.book("10:00")
-    actors = {
-        "doctor": practice.house.dana,
-        "display": Actor(kind="staff", role=Role.DISPLAY),
-        "patient": Actor(kind="patient", appointment=made.appointment),
-    }
+    actors = {"doctor": practice.house.dana, "display": Actor(kind="staff", role=Role.DISPLAY)}
     with pytest.raises(Forbidden):
         await practice.check_in(made, actors[who])
+
+
+async def test_a_patient_checks_in_for_their_own_from_two_hours_before(practice: Practice) -> None:
+    made, other = await practice.book("10:15"), await practice.book("09:00")
+    patient = Actor(kind="patient", appointment=made.appointment)
+    with pytest.raises(AppointmentNotFound):
+        await practice.check_in(other, patient)
+    with pytest.raises(TooEarly):
+        await practice.check_in(made, patient)
+    practice.set_clock("08:15")
+    assert not (await practice.check_in(made, patient)).late
 
 
 async def test_only_their_own_doctor_calls_them(practice: Practice, lab: Floor) -> None:

@@ -55,7 +55,7 @@ def bodies(plain: Any, members: Mapping[str, Any]) -> Iterator[Any]:
 
 def queries(plain: Mapping[str, str], operation: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for parameter in operation.get("parameters", ()):
-        if parameter["in"] == "query":
+        if parameter.get("in") == "query":
             yield from (dict(plain) | {parameter["name"]: odd.replace("\ud800", "?")} for odd in (*MOMENTS, *TEXTS))
 
 

@@ -184,7 +184,7 @@ async def test_a_session_that_ended_is_said(site: Site, desk: Page) -> None:
 
 async def test_signing_out_ends_the_session(site: Site, desk: Page) -> None:
     cookies = await desk.context.cookies()
-    await desk.click(".who button")
+    await desk.click("[data-sign-out] button")
     await expect(desk.locator("[name=password]")).to_be_visible()
     await desk.context.add_cookies(cookies)  # type: ignore[arg-type]
     await desk.goto(site.url + "/desk")

@@ -12,6 +12,11 @@ from dawr.notifications import store_channels
 from tests.journeys.matrix import POINT
 from tests.pages.conftest import Site, act, enter
 
+# A browser without a screen may refuse every notification, whatever it is told to allow.
+ALLOWED = """
+  Object.defineProperty(Notification, 'permission', {get: () => 'granted'});
+  Notification.requestPermission = async () => 'granted';
+"""
 # The browser's maker runs the service behind a subscription; nothing here may ask it.
 SUBSCRIBED = """
   const kept = {endpoint: 'https://push.example.org/4711', toJSON: () => (
@@ -19,7 +24,9 @@ SUBSCRIBED = """
   PushManager.prototype.subscribe = async () => (sessionStorage.subscribed = 1, kept);
   PushManager.prototype.getSubscription = async () => sessionStorage.subscribed ? kept : null;
 """
-WORKS = SUBSCRIBED % POINT
+WORKS = ALLOWED + SUBSCRIBED % POINT
+SHOWING = "registration.showNotification = (title, how) => { self.shown = [title, how.body, how.data.url]; }; true"
+AWAY = ALLOWED + "PushManager.prototype.subscribe = async () => { throw new Error('away'); };"
 
 
 @pytest.fixture
@@ -30,11 +37,9 @@ async def ticket(site: Site, reception: httpx2.AsyncClient) -> dict[str, Any]:
     return await enter(reception, "amina")
 
 
-async def opened(site: Site, ticket: dict[str, Any], script: str = WORKS, *, allowed: bool = True) -> Page:
+async def opened(site: Site, ticket: dict[str, Any], script: str = WORKS) -> Page:
     context = await site.phone()
     await context.add_init_script(script)
-    if allowed:
-        await context.grant_permissions(["notifications"], origin=site.live.url)
     page = await context.new_page()
     await page.goto(site.url + ticket["follow"])
     return page
@@ -67,13 +72,13 @@ async def test_it_is_switched_on_remembered_and_switched_off(site: Site, ticket:
     ],
 )
 async def test_what_cannot_be_is_said(site: Site, ticket: dict[str, Any], script: str, sentence: str) -> None:
-    page = await opened(site, ticket, script, allowed=False)
+    page = await opened(site, ticket, script)
     await expect(page.locator("#push p")).to_contain_text(sentence)
     await expect(page.locator("#push button")).to_be_hidden()
 
 
 async def test_a_browser_whose_service_is_away_says_so(site: Site, ticket: dict[str, Any]) -> None:
-    page = await opened(site, ticket, "PushManager.prototype.subscribe = async () => { throw new Error('away'); };")
+    page = await opened(site, ticket, AWAY)
     await page.click("#push button")
     await expect(page.locator("#push p")).to_have_text("This did not work. Please try again.")
     assert await subscribed(site) == 0
@@ -97,9 +102,11 @@ async def test_a_message_is_shown_by_the_service_worker(site: Site, ticket: dict
     await page.click("#push button")
     await expect(page.locator("#push")).to_have_attribute("data-state", "on")
     said = {"title": "It is your turn", "body": "LAB-001", "url": site.url + ticket["follow"], "lang": "en", "tag": "x"}
+    (worker,) = page.context.service_workers
+    await worker.evaluate(SHOWING)
     await deliver(page, said)
-    shown = "navigator.serviceWorker.ready.then(async (one) => (await one.getNotifications()).map((n) => n.title))"
-    await page.wait_for_function(f"{shown}.then((titles) => titles.includes('It is your turn'))")
+    shown = await worker.evaluate("new Promise((done) => setInterval(() => self.shown && done(self.shown), 20))")
+    assert shown == [said["title"], said["body"], said["url"]]
 
 
 async def deliver(page: Page, message: dict[str, str]) -> None:

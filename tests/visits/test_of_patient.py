@@ -34,6 +34,7 @@ async def test_a_merged_record_brings_its_visits(reception: Reception) -> None:
     async with here.write() as tx:
         await patients.merge(tx, here, double, into=amina)
     assert [one.visit for one in await pages(reception, amina, limit=1)] == [one.visit for one in reversed(made)]
+    await reception.end(made[1])
     assert (await reception.visit(double, clinic="xray")).patient == amina
 
 
