@@ -53,6 +53,7 @@ MISTAKES: list[dict[str, object]] = [
     {"name": "A", "phone": "call me"},
     {"name": "A", "email": "nobody"},
     {"name": "A", "preferences": {"quiet_from": "21:00"}},
+    {"name": "A", "preferences": {"opted_out": 1}},
     {"name": "A", "patient": "mine"},
     {"name": "A", "version": 1},
     {},

@@ -5,7 +5,7 @@ from typing import Annotated, Any, cast
 from uuid import NAMESPACE_URL, UUID, uuid5
 
 from fastapi import APIRouter
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StringConstraints
 from starlette.responses import Response
 
 from dawr.accounts.rules import Right
@@ -74,7 +74,7 @@ class FacilityCreation(FacilityChange):
     facility: Slug
     names: NamesInBody
     zone: Zone
-    default: bool = False
+    default: StrictBool = False
 
 
 class ClinicChange(Body):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, StrictBool, StringConstraints, TypeAdapter, ValidationError, model_validator
 from starlette.responses import Response
 
 from dawr.accounts.rules import Right
@@ -58,7 +58,7 @@ class SmsSettings(Body):
     """A gateway that takes a POST, or the address of one that apprise knows, with ``{to}`` for the number."""
 
     url: Url | None = None
-    form: bool = False
+    form: StrictBool = False
     headers: Texts = Field(default_factory=dict)
     body: Texts = Field(default_factory=lambda: {"to": "{to}", "text": "{text}", "id": "{key}"})
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,100}$")] | None = None

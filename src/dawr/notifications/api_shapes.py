@@ -4,7 +4,7 @@ from datetime import date, time
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import Field, StrictInt
+from pydantic import Field, StrictBool, StrictInt
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.queries import Context
@@ -138,8 +138,8 @@ class RuleInBody(Body):
     moment: Moment
     audience: Audience
     channel: Name
-    enabled: bool = True
-    quiet: bool = False
+    enabled: StrictBool = True
+    quiet: StrictBool = False
     template: Name | None = None
     ahead: int | None = None
     minutes: int | None = None

@@ -3,7 +3,7 @@
 from datetime import time
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StrictBool, StringConstraints, model_validator
 
 from dawr.patients.rules import Channel, Gender, Identity, Preferences, Purpose
 from dawr.platform.http.bodies import Body, Day, OpaqueId, PersonName, Phone, Reason
@@ -28,7 +28,7 @@ class Wishes(Body):
     channels: Annotated[list[Channel], Field(max_length=len(Channel))] | None = None
     quiet_from: ClockTime | None = None
     quiet_to: ClockTime | None = None
-    opted_out: bool = False
+    opted_out: StrictBool = False
 
     @model_validator(mode="after")
     def _both_or_none(self) -> "Wishes":
