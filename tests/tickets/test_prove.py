@@ -13,7 +13,8 @@ import pytest
 
 from dawr.accounts.rules import SYSTEM, Role
 from dawr.facilities.rules import Entry
-from dawr.notifications import commands_send, store_channels
+from dawr.notifications import commands_send, commands_stop, store_channels
+from dawr.notifications.addresses import Addresses
 from dawr.platform.ratelimit import RateLimiter
 from dawr.tickets import commands_proof, jobs
 from dawr.tickets.api_proof import SENT_TO, Verify, verify
@@ -87,6 +88,16 @@ async def test_the_code_is_sent_and_lets_its_phone_in(private: House, amina: Cli
     answer = await typed(amina, verification, sent)
     entered = await enter(amina, proof=answer.json()["proof"])
     assert (entered.status_code, entered.json()["code"]) == (201, "LAB-001")
+
+
+async def test_who_wants_no_messages_gets_the_code_that_they_ask_for(private: House, amina: Client) -> None:
+    here = private.here()
+    async with here.write() as tx:
+        recipient = (await Addresses.of(tx, here, ())).index("+97455501234")
+        await commands_stop.say(tx, recipient, stopped=True)
+    await asked(amina)
+    async with here.write() as tx:
+        assert len(await commands_send.take(tx, private.services, "sms", limit=5)) == 1
 
 
 async def test_the_code_is_written_down_nowhere(private: House, amina: Client) -> None:
