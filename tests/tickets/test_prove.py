@@ -15,6 +15,7 @@ from dawr.accounts.rules import SYSTEM, Role
 from dawr.facilities.rules import Entry
 from dawr.notifications import commands_send, commands_stop, store_channels
 from dawr.notifications.addresses import Addresses
+from dawr.platform.errors import TooManyRequests
 from dawr.platform.ratelimit import RateLimiter
 from dawr.tickets import commands_proof, jobs
 from dawr.tickets.api_proof import SENT_TO, Verify, verify
@@ -230,6 +231,15 @@ async def test_a_number_is_sent_no_more_codes_and_nobody_is_told(private: House,
         last = await asked_within_limits(private)
     assert await codes_sent(private) == SENT_TO.burst
     assert problem(await typed(amina, last, code(private, last))) == (403, "code_wrong")
+
+
+async def test_a_facility_pays_for_no_more_codes_than_it_says(private: House) -> None:
+    for last in range(3):
+        await asked_within_limits(private, f"+9745550123{last}", codes_per_facility_per_hour=3)
+    for phone in ("+97455501230", "+97455501234"):
+        with pytest.raises(TooManyRequests):
+            await asked_within_limits(private, phone, codes_per_facility_per_hour=3)
+    assert await codes_sent(private) == 3
 
 
 async def test_what_was_not_accepted_and_what_was_elsewhere_does_not_count(private: House) -> None:

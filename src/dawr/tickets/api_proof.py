@@ -79,7 +79,9 @@ async def verify(body: Verify, here: Here) -> Response:
 
 
 async def _may_be_sent(here: Context, number: str) -> bool:
-    """A number that has had enough codes is told nobody: that would say that its holder is here."""
+    """The facility pays for so many. That a number has had enough is told nobody: it would say that its holder is here."""
+    most = here.services.settings.codes_per_facility_per_hour
+    await here.services.limits.check((Limit("verify_facility", most, AN_HOUR, most), str(here.facility.id)))
     try:
         await here.services.limits.check((SENT_TO, f"{here.facility.id}/{number}"))
     except TooManyRequests:
