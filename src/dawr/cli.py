@@ -29,7 +29,7 @@ from dawr.platform.errors import Problem, Unavailable
 from dawr.platform.health import VERSION
 from dawr.platform.http.openapi import schema_of
 from dawr.platform.ids import new_id
-from dawr.platform.keyguard import holding_keys, require_same_keys
+from dawr.platform.keyguard import holding_keys
 from dawr.platform.migrate import MigrationError, freeze, migrate
 from dawr.platform.services import Services
 from dawr.realtime.mount import announcing
@@ -374,7 +374,7 @@ async def _opened(settings: Settings, work: Callable[[Services], Awaitable[T]]) 
     services = build_services(settings)
     await services.db.open()
     try:
-        await require_same_keys(services.db, services.keyring)
-        return await work(services)
+        async with holding_keys(services.db, services.keyring):
+            return await work(services)
     finally:
         await services.db.close()

@@ -25,7 +25,7 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import FacilityNotFound
 from dawr.platform import logging
 from dawr.platform.config import Settings, read_settings
-from dawr.platform.keyguard import require_same_keys
+from dawr.platform.keyguard import holding_keys
 from dawr.platform.migrate import migrate
 from dawr.server import any_database, direct_url, leaving_in_order
 
@@ -263,10 +263,10 @@ async def _opened(settings: Settings, slug: str, work: Callable[[Context], Await
     create_app(services)
     await services.db.open()
     try:
-        await require_same_keys(services.db, services.keyring)
-        facility = await facilities.locate(services, slug=slug)
-        if facility is None:
-            raise FacilityNotFound
-        return await work(Context(services, facility, actor=SYSTEM, language="en", address="", device=""))
+        async with holding_keys(services.db, services.keyring):
+            facility = await facilities.locate(services, slug=slug)
+            if facility is None:
+                raise FacilityNotFound
+            return await work(Context(services, facility, actor=SYSTEM, language="en", address="", device=""))
     finally:
         await services.db.close()

@@ -129,6 +129,13 @@ def test_a_server_that_does_not_know_the_key_comes_first_however_long_it_runs(da
     assert opened(owner, keyring(dawr).retire(1)) == texts
 
 
+@pytest.mark.parametrize("command", ["admin facility list", "export doctors --facility nowhere"])
+def test_every_program_says_which_keys_it_holds(dawr: Dawr, owner: Owner, command: str) -> None:
+    owner.execute("CREATE RULE kept AS ON DELETE TO key_holder DO INSTEAD NOTHING")
+    dawr(*command.split())
+    assert owner.execute("SELECT key_ids, primary_id FROM key_holder").fetchall() == [([1], 1)]
+
+
 def test_who_has_not_been_heard_of_for_a_minute_is_not_waited_for(dawr: Dawr, owner: Owner) -> None:
     texts = wrapped(owner, keyring(dawr), 1)
     running(owner, 1, ago=keyguard.LIVES_SECONDS + 1)

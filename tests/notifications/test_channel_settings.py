@@ -76,6 +76,28 @@ async def test_a_secret_does_not_go_to_another_place(live: Live, house: House, p
     assert "password" not in await kept(house, "email")
 
 
+WHATSAPP = {"phone_number_id": "12345", "token": "a canary secret", "templates": {"your_turn": "turn"}}
+BARE = {name: value for name, value in WHATSAPP.items() if name != "token"}
+
+
+@pytest.mark.parametrize("place", [{"url": "https://mine.example"}, {"phone_number_id": "54321"}])
+async def test_a_token_does_not_go_where_no_place_was_named_before(
+    live: Live, house: House, place: dict[str, Any]
+) -> None:
+    async with live.staff(house, Role.ADMINISTRATOR) as ada:
+        await ada.put("/api/v1/channels/whatsapp", json=WHATSAPP)
+        assert (await ada.put("/api/v1/channels/whatsapp", json=BARE | place)).status_code == 422
+        assert (await ada.put("/api/v1/channels/whatsapp", json=BARE)).status_code == 200
+    after = await kept(house, "whatsapp")
+    assert (after["token"], after.get("url")) == (WHATSAPP["token"], None)
+
+
+async def test_a_place_that_is_left_out_is_another_one(live: Live, house: House) -> None:
+    async with live.staff(house, Role.ADMINISTRATOR) as ada:
+        await ada.put("/api/v1/channels/whatsapp", json=WHATSAPP | {"url": "https://mine.example"})
+        assert (await ada.put("/api/v1/channels/whatsapp", json=BARE)).status_code == 422
+
+
 async def test_a_gateways_key_is_not_shown_wherever_it_stands(live: Live, house: House) -> None:
     asked = {"url": "https://gateway.example/send?key=canary", "body": {"key": "canary", "to": "{to}"}}
     async with live.staff(house, Role.ADMINISTRATOR) as ada:

@@ -4,6 +4,7 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -14,7 +15,7 @@ from dawr.notifications import store_channels
 from dawr.notifications.rules_channels import Outcome, Result
 from dawr.notifications.rules_receipts import stops
 from dawr.platform.ids import new_id
-from dawr.platform.signatures import signed
+from dawr.platform.signatures import signed, signed_at
 from tests.conftest import Live
 from tests.notifications.conftest import PHONE, Desk
 from tests.visits.conftest import Reception
@@ -97,6 +98,18 @@ async def taken(service: Service) -> Service:
     await service.desk.settle(ready, Result(Outcome.SENT, "4711"))
     service.key = ready.message.key
     return service
+
+
+@pytest.mark.parametrize("seconds", ["9" * 11, "9" * 12, "9" * 400, "-1", "٣"])
+def test_a_moment_that_is_none_is_no_signature_and_no_mistake(seconds: str) -> None:
+    headers = {"webhook-id": "1", "webhook-timestamp": seconds, "webhook-signature": "v1,x"}
+    assert signed_at([SECRET], headers, b"", now=datetime.now(UTC)) is None
+
+
+async def test_a_call_of_no_moment_is_refused(service: Service) -> None:
+    headers = {"webhook-id": "1", "webhook-timestamp": "9" * 12, "webhook-signature": "v1,x"}
+    answer = await service.client.post(f"{service.path}/sms/callback", content=b"{}", headers=headers)
+    assert answer.status_code == 401
 
 
 async def test_what_became_of_a_message_is_in_the_log(taken: Service) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
+import orjson
 import pytest
 
 from dawr.accounts.rules import SYSTEM, Role
 from dawr.facilities.rules import Entry
-from dawr.notifications import commands_send, store_channels
+from dawr.notifications import commands_send, commands_stop, store_channels
+from dawr.notifications.addresses import Addresses
 from dawr.platform.errors import TooManyRequests
 from dawr.platform.ratelimit import RateLimiter
 from dawr.tickets import commands_proof, jobs
 from dawr.tickets.api_proof import SENT_TO, Verify, verify
+from dawr.tickets.rules_proof import ProofNotAsked
 from tests.conftest import House, Live, found_house
 
 PHONE = "+974 5550 1234"
@@ -86,6 +89,16 @@ async def test_the_code_is_sent_and_lets_its_phone_in(private: House, amina: Cli
     answer = await typed(amina, verification, sent)
     entered = await enter(amina, proof=answer.json()["proof"])
     assert (entered.status_code, entered.json()["code"]) == (201, "LAB-001")
+
+
+async def test_who_wants_no_messages_gets_the_code_that_they_ask_for(private: House, amina: Client) -> None:
+    here = private.here()
+    async with here.write() as tx:
+        recipient = (await Addresses.of(tx, here, ())).index("+97455501234")
+        await commands_stop.say(tx, recipient, stopped=True)
+    await asked(amina)
+    async with here.write() as tx:
+        assert len(await commands_send.take(tx, private.services, "sms", limit=5)) == 1
 
 
 async def test_the_code_is_written_down_nowhere(private: House, amina: Client) -> None:
@@ -196,17 +209,49 @@ async def test_the_answer_is_the_same_for_whoever_is_known(private: House, amina
     assert [(one.status_code, sorted(one.json())) for one in answers] == [(201, ["expires_at", "verification"])] * 2
 
 
-async def test_nobody_is_sent_codes_without_end(private: House) -> None:
-    services = private.services
+async def asked_within_limits(house: House, phone: str = PHONE, clinic: str = "lab", **settings: Any) -> str:
+    """Each time from another device at another address."""
+    services = house.services
     limits = RateLimiter(services.db.pool, services.keyring, metrics=services.metrics, enabled=True)
-    here = private.here(services=replace(services, limits=limits))
-    phone = f"+97455{uuid4().int % 10**6:06}"
-    for n in range(SENT_TO.burst + 1):
-        asking = replace(here, device=uuid4().hex, address=f"192.0.2.{uuid4()}")
-        if n < SENT_TO.burst:
-            assert (await verify(Verify(clinic="lab", phone=phone), asking)).status_code == 201
-    with pytest.raises(TooManyRequests):
-        await verify(Verify(clinic="lab", phone=phone), asking)
+    changed = services.settings.model_copy(update=settings)
+    here = house.here(services=replace(services, limits=limits, settings=changed))
+    asking = replace(here, device=uuid4().hex, address=f"192.0.2.{uuid4()}")
+    answer = await verify(Verify(clinic=clinic, phone=phone), asking)
+    assert answer.status_code == 201
+    return str(orjson.loads(answer.body)["verification"])
+
+
+async def codes_sent(house: House) -> int:
+    async with house.here().read() as tx:
+        return int(await tx.value("SELECT count(*) FROM delivery WHERE facility_id = %(facility_id)s"))
+
+
+async def test_a_number_is_sent_no_more_codes_and_nobody_is_told(private: House, amina: Client) -> None:
+    for _ in range(SENT_TO.burst + 1):
+        last = await asked_within_limits(private)
+    assert await codes_sent(private) == SENT_TO.burst
+    assert problem(await typed(amina, last, code(private, last))) == (403, "code_wrong")
+
+
+async def test_a_facility_pays_for_no_more_codes_than_it_says(private: House) -> None:
+    for last in range(3):
+        await asked_within_limits(private, f"+9745550123{last}", codes_per_facility_per_hour=3)
+    for phone in ("+97455501230", "+97455501234"):
+        with pytest.raises(TooManyRequests):
+            await asked_within_limits(private, phone, codes_per_facility_per_hour=3)
+    assert await codes_sent(private) == 3
+
+
+async def test_what_was_not_accepted_and_what_was_elsewhere_does_not_count(private: House) -> None:
+    other = await found_house(private.services)
+    await other.change_clinic("lab", entry=Entry.VERIFIED)
+    await use_sms(other)
+    for _ in range(SENT_TO.burst):
+        await asked_within_limits(other)
+        with pytest.raises(ProofNotAsked):
+            await asked_within_limits(private, clinic="xray")
+    await asked_within_limits(private)
+    assert await codes_sent(private) == 1
 
 
 async def test_what_was_proved_is_forgotten_after_a_day(private: House, amina: Client) -> None:

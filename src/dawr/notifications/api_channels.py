@@ -135,7 +135,7 @@ async def configure_channel(channel: Name, body: dict[str, Any], here: Here) -> 
             # What is shown may be sent back: that is no other address.
             body = body | {"url": earlier["url"]}
         # To another address nothing goes that was given for this one.
-        moved = any(name in earlier and body.get(name, earlier[name]) != earlier[name] for name in PLACE)
+        moved = bool(earlier) and _place(channel, body) != _place(channel, earlier)
         kept = {} if moved else {name: earlier[name] for name in SECRET if name in earlier and name not in body}
         if "url" in body:
             # One service or the other.
@@ -184,6 +184,12 @@ def _require(here: Context, channel: str) -> None:
     store_channels.require(here.actor)
     if channel not in SHAPES:
         raise ChannelNotFound
+
+
+def _place(channel: str, settings: Mapping[str, Any]) -> list[Any]:
+    """Where messages go with these settings. What is left out is what it is by itself."""
+    shape = SHAPES[channel].model_fields
+    return [settings.get(name, shape[name].default) for name in PLACE if name in shape]
 
 
 def _checked(channel: str, sent: dict[str, Any]) -> dict[str, Any]:

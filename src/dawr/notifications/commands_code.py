@@ -1,6 +1,7 @@
 """The code by which somebody proves a phone number: put down in the transaction that asks for it, sent as every message is."""
 
 from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from dawr.facilities.queries import Context
@@ -15,6 +16,7 @@ from dawr.notifications.texts import spoken
 from dawr.patients.phones import region_of
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.ids import new_id
+from dawr.tickets.commands_proof import PutCode
 from dawr.tickets.rules_proof import CODE_LIVES, PhoneNotReachable
 
 WAYS = ("sms", "whatsapp")
@@ -27,28 +29,32 @@ def verification_of(fact: str) -> UUID | None:
     return UUID(fact.removeprefix(_FACT)) if fact.startswith(_FACT) else None
 
 
-async def send_code(tx: WriteTx, here: Context, *, phone: str, verification: UUID, language: str | None) -> bool:
-    """False where the facility has no way to send one. ``PhoneNotReachable``."""
+async def way_of_codes(tx: ReadTx, here: Context, *, phone: str, language: str | None) -> PutCode | None:
+    """None where the facility has no way to send one. ``PhoneNotReachable``."""
     channel = await _way(tx, here)
     if channel is None:
-        return False
+        return None
     chosen = spoken(language, *here.facility.languages)
     country = region_of(here.facility.zone)
     reached = Reached(here.facility.id, language=chosen, phone=phone, country=country)
     found: Sequence[str] = await channel.addresses(tx, here.services, reached)
     if not found:
         raise PhoneNotReachable
+    return partial(_put, here, channel.name, found[0], chosen)
+
+
+async def _put(here: Context, channel: str, to: str, language: str, tx: WriteTx, verification: UUID) -> None:
     addresses = await Addresses.of(tx, here, ())
     delivery = new_id(tx.now)
     made = Put(
         delivery=delivery,
         fact=f"{_FACT}{verification}",
-        channel=channel.name,
-        recipient=addresses.index(found[0]),
-        to_sealed=addresses.seal(found[0], delivery=delivery, patient=None),
+        channel=channel,
+        recipient=addresses.index(to),
+        to_sealed=addresses.seal(to, delivery=delivery, patient=None),
         moment=Moment.PHONE_CODE.value,
         template=Moment.PHONE_CODE.value,
-        language=chosen,
+        language=language,
         ticket=None,
         patient=None,
         visit=None,
@@ -62,7 +68,7 @@ async def send_code(tx: WriteTx, here: Context, *, phone: str, verification: UUI
         created_at=tx.now,
         ended_at=None,
     )
-    return bool(await store_deliveries.put(tx, [made]))
+    await store_deliveries.put(tx, [made])
 
 
 async def _way(tx: ReadTx, here: Context) -> Channel | None:

@@ -6,7 +6,7 @@ from dawr.accounts.rules_inbox import LATEST
 from dawr.notifications import api, api_callbacks, api_channels, jobs, queries, store_tables
 from dawr.notifications.channel import use
 from dawr.notifications.channels.registry import configured
-from dawr.notifications.commands_code import send_code
+from dawr.notifications.commands_code import way_of_codes
 from dawr.notifications.queries_person import messages_of
 from dawr.platform.services import Services
 from dawr.records.queries import MESSAGES
@@ -23,4 +23,4 @@ def mount(app: FastAPI, services: Services) -> None:
     use(services, configured(services))
     services.additions[MESSAGES] = messages_of
     services.additions[LATEST] = queries.latest
-    services.additions[SEND_CODE] = send_code
+    services.additions[SEND_CODE] = way_of_codes

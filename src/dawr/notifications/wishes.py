@@ -49,7 +49,9 @@ class Wishes:
         if one.patient and contact is None:
             return Held(Status.SUPPRESSED, Reason.NO_CONTACT)
         refused = contact is not None and (contact.opted_out or not _agreed(contact, one.channel))
-        if refused or one.recipient in self._stopped:
+        # Whoever asks for a code wants it at this moment, whatever else they want no more.
+        stopped = one.recipient in self._stopped and one.moment != Moment.PHONE_CODE
+        if refused or stopped:
             return Held(Status.SUPPRESSED, Reason.OPT_OUT)
         return self._quiet(one, contact, now)
 

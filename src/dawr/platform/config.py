@@ -151,6 +151,13 @@ class Settings(BaseModel):
         description="How many tickets one network address may ask for at once, before the steady limit counts: "
         "the doors open at eight.",
     )
+    codes_per_facility_per_hour: int = Field(
+        300,
+        ge=1,
+        le=100_000,
+        description="How many codes that prove a phone number one facility may send in an hour, steadily, and as many at once. "
+        "Each costs it a text message; no stranger makes it pay for more.",
+    )
     requests_at_once: int = Field(
         256,
         ge=1,

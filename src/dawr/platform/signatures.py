@@ -23,15 +23,15 @@ def signed(keys: Sequence[str], *, id: str, at: datetime, body: bytes) -> dict[s
 def signed_at(keys: Sequence[str], headers: Mapping[str, str], body: bytes, *, now: datetime) -> datetime | None:
     """When a message was signed by one of these secrets; ``None`` where it was not, or not within ``TOLERATED``."""
     id_, seconds = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 12):
+    if not (seconds.isascii() and seconds.isdigit() and len(seconds) <= 11):
         return None
     sent = [one.partition(",")[2] for one in headers.get("webhook-signature", "").split()[:10]]
     # All are compared, so that the time taken tells nothing.
     fits = [
         hmac.compare_digest(one.encode(), made.encode()) for one in sent for made in _made(keys, id_, seconds, body)
     ]
-    at = datetime.fromtimestamp(int(seconds), UTC)
-    return at if any(fits) and abs(now - at) <= TOLERATED else None
+    in_time = abs(now.timestamp() - int(seconds)) <= TOLERATED.total_seconds()
+    return datetime.fromtimestamp(int(seconds), UTC) if any(fits) and in_time else None
 
 
 def _made(keys: Sequence[str], id_: str, seconds: str, body: bytes) -> list[str]:

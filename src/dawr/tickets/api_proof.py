@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from dawr.facilities.queries import Context
 from dawr.platform.db import WriteTx
+from dawr.platform.errors import TooManyRequests
 from dawr.platform.http.bodies import Body, OpaqueId, Phone, decimal
 from dawr.platform.http.context import context
 from dawr.platform.http.once import once, outcome
@@ -60,10 +61,14 @@ class ProvedAnswer(BaseModel):
 async def verify(body: Verify, here: Here) -> Response:
     """Sends a code of six digits to this number. The answer is the same for every number."""
     number = commands_proof.number_of(here, body.phone)
-    await here.services.limits.check((SENT_FROM, here.address), (SENT_BY, here.device), (SENT_TO, number))
+    await here.services.limits.check((SENT_FROM, here.address), (SENT_BY, here.device))
+    wanted: dict[str, Any] = {"clinic_id": body.clinic, "phone": body.phone, "language": body.language}
+    async with here.read() as tx:
+        await commands_proof.way(tx, here, **wanted)
+    sent = await _may_be_sent(here, number)
 
     async def work(tx: WriteTx) -> Outcome:
-        made = await commands_proof.ask(tx, here, clinic_id=body.clinic, phone=body.phone, language=body.language)
+        made = await commands_proof.ask(tx, here, **wanted, sent=sent)
         return outcome(made.verification, status=201)
 
     async def show(tx: WriteTx, done: Outcome) -> dict[str, Any]:
@@ -71,6 +76,17 @@ async def verify(body: Verify, here: Here) -> Response:
         return {"verification": done.record, "expires_at": found.expires_at.isoformat()}
 
     return with_device(here, await once(here, work, show))
+
+
+async def _may_be_sent(here: Context, number: str) -> bool:
+    """The facility pays for so many. That a number has had enough is told nobody: it would say that its holder is here."""
+    most = here.services.settings.codes_per_facility_per_hour
+    await here.services.limits.check((Limit("verify_facility", most, AN_HOUR, most), str(here.facility.id)))
+    try:
+        await here.services.limits.check((SENT_TO, f"{here.facility.id}/{number}"))
+    except TooManyRequests:
+        return False
+    return True
 
 
 @router.post("/code", responses=documented(403) | answers(ProvedAnswer))

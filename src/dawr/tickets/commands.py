@@ -9,7 +9,7 @@ from dawr.accounts.rules import SYSTEM, Actor, Right, Role
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, ClinicClosed, Facility, QueuePaused
 from dawr.platform import events
-from dawr.platform.db import WriteTx
+from dawr.platform.db import ReadTx, WriteTx
 from dawr.tickets import rules, store
 from dawr.tickets.events import ENTERED, SERIES_STARTED, TYPES, UNDOABLE, UNDONE, WITHDRAWN, Change, restored
 from dawr.tickets.rules import NothingToUndo, Place, Placed, Priority, Queue, Status, Ticket, Verb
@@ -66,7 +66,7 @@ def fresh_ticket(
     )
 
 
-def require_open(tx: WriteTx, facility: Facility, clinic: Clinic) -> None:
+def require_open(tx: ReadTx, facility: Facility, clinic: Clinic) -> None:
     """Raises ``ClinicClosed`` or ``QueuePaused`` where the clinic takes nobody at this time."""
     if not clinic.is_open(tx.now, facility.zone):
         raise ClinicClosed

@@ -17,6 +17,7 @@ from dawr.platform.ids import new_id
 from dawr.tickets import store_proofs
 from dawr.tickets.commands import require_open
 from dawr.tickets.rules_proof import (
+    MOST_TRIES,
     CodesNotSent,
     CodeWrong,
     PhoneNotReachable,
@@ -29,9 +30,11 @@ from dawr.tickets.rules_proof import (
 from dawr.tickets.secrets import secret_of, ticket_of
 
 SEND_CODE = "phone_code"
-SendCode = Callable[..., Awaitable[bool]]
-"""Registered by a higher floor under ``SEND_CODE``: ``send(tx, here, phone=…, verification=…, language=…)`` puts down the message
-with the code, in this transaction; false where the facility has no way to send one. ``PhoneNotReachable``."""
+PutCode = Callable[[WriteTx, UUID], Awaitable[None]]
+"""Puts down the message with the code of this verification, in this transaction."""
+WayOfCodes = Callable[..., Awaitable[PutCode | None]]
+"""Registered by a higher floor under ``SEND_CODE``: ``way(tx, here, phone=…, language=…)``, the facility's way to send a code to
+this number, if it has one. ``PhoneNotReachable``."""
 PURPOSE = "phone-proof"
 SHORTEST = len("+2901234")
 
@@ -49,19 +52,31 @@ def code_for(here: Context, verification: UUID) -> str:
     return code_of(mac)
 
 
-async def ask(tx: WriteTx, here: Context, *, clinic_id: str, phone: str, language: str | None) -> Verification:
-    """Has a code sent to this number, whoever's it is and whether anybody knows it here or not. ``ProofNotAsked``,
-    ``ClinicClosed``, ``QueuePaused``, ``CodesNotSent``."""
+async def way(tx: ReadTx, here: Context, *, clinic_id: str, phone: str, language: str | None) -> PutCode:
+    """How a code that this clinic asks for gets to this number, whoever's it is and whether anybody knows it here or not.
+    ``PhoneNotReachable``, ``ProofNotAsked``, ``ClinicClosed``, ``QueuePaused``, ``CodesNotSent``."""
     clinic = await facilities.clinic(tx, clinic_id)
     if clinic.entry is not Entry.VERIFIED:
         raise ProofNotAsked(extra={"entry": clinic.entry.value})
     require_open(tx, here.facility, clinic)
     number = number_of(here, phone)
-    made = Verification(new_id(tx.now), clinic.id, _index(here, number), tx.now)
-    await store_proofs.insert(tx, made)
-    send: SendCode | None = here.services.additions.get(SEND_CODE)
-    if send is None or not await send(tx, here, phone=number, verification=made.verification, language=language):
+    found: WayOfCodes | None = here.services.additions.get(SEND_CODE)
+    put = await found(tx, here, phone=number, language=language) if found else None
+    if put is None:
         raise CodesNotSent
+    return put
+
+
+async def ask(
+    tx: WriteTx, here: Context, *, clinic_id: str, phone: str, language: str | None, sent: bool
+) -> Verification:
+    """Has a code sent to this number (see ``way``). With ``sent`` false none is sent, and this verification proves nothing."""
+    put = await way(tx, here, clinic_id=clinic_id, phone=phone, language=language)
+    index = _index(here, number_of(here, phone))
+    made = Verification(new_id(tx.now), clinic_id, index, tx.now, tries=0 if sent else MOST_TRIES)
+    await store_proofs.insert(tx, made)
+    if sent:
+        await put(tx, made.verification)
     return made
 
 

@@ -10,8 +10,8 @@ from dawr.tickets.rules_proof import CODE_LIVES, MOST_TRIES, Verification
 
 _FIELDS = ", ".join(Verification.__dataclass_fields__)
 _INSERT = """
-INSERT INTO phone_proof (facility_id, verification, clinic, phone, created_at)
-VALUES (%(facility_id)s, %(verification)s, %(clinic)s, %(phone)s, %(now)s)
+INSERT INTO phone_proof (facility_id, verification, clinic, phone, created_at, tries)
+VALUES (%(facility_id)s, %(verification)s, %(clinic)s, %(phone)s, %(now)s, %(tries)s)
 """
 _ONE = f"SELECT {_FIELDS} FROM phone_proof WHERE facility_id = %(facility_id)s AND verification = %(verification)s"
 _TRY = f"""
@@ -29,7 +29,8 @@ _FORGET = "DELETE FROM phone_proof WHERE facility_id = %(facility_id)s AND creat
 
 
 async def insert(tx: WriteTx, made: Verification) -> None:
-    await tx.execute(_INSERT, verification=made.verification, clinic=made.clinic, phone=made.phone, now=tx.now)
+    values = {"verification": made.verification, "clinic": made.clinic, "phone": made.phone, "tries": made.tries}
+    await tx.execute(_INSERT, now=tx.now, **values)
 
 
 async def one(tx: ReadTx, verification: UUID) -> Verification | None:
