@@ -122,3 +122,19 @@ async def test_what_is_over_and_what_is_anothers_waits_for_nothing(practice: Pra
     await practice.step(commands.cancel, mine)
     with pytest.raises(WrongAppointmentState):
         await wait(practice, mine)
+
+
+async def test_who_waits_while_merged_and_is_parted_is_offered_it_and_keeps_their_own(
+    practice: Practice, full: Pair
+) -> None:
+    first, mine = full
+    other = await practice.patient("Amina H.")
+    await practice.merge(mine.patient, into=other)
+    await wait(practice, mine)
+    await practice.part(mine.patient)
+    await practice.step(commands.cancel, first)
+    found = await waits(practice, mine)
+    assert found is not None
+    async with practice.house.here().read() as tx:
+        offered = await queries.appointment(tx, found.offered or mine.appointment)
+    assert (offered.status, offered.patient) == (Status.OFFERED, mine.patient)

@@ -65,11 +65,11 @@ async def join_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appoint
     if found.starts - tx.now <= rules.OFFER_LEAD:
         raise TooLate
     doctor, _ = await hold_doctor(tx, found.doctor)
-    patient_id = await patients.hold(tx, found.patient)
-    await _require_first(tx, doctor.id, patient_id)
+    await _require_first(tx, doctor.id, await patients.hold(tx, found.patient))
     made = Waiting(
         waiting=new_id(tx.now),
-        patient=patient_id,
+        # The very record: parted from another one, the place is still whose appointment it would take the place of.
+        patient=found.patient,
         doctor=doctor.id,
         earliest=None,
         latest=found.starts - GRAIN,
