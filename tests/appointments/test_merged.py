@@ -8,6 +8,8 @@ from dawr.accounts.rules import Role
 from dawr.appointments.commands import cancel
 from dawr.appointments.rules import Appointment, PatientBusy, Status
 from dawr.appointments.rules_waiting import AlreadyWaiting, Waiting, WaitingStatus
+from dawr.tickets.rules import AlreadyInQueue
+from dawr.visits import queries as visits
 from tests.appointments.conftest import Practice, at, daily
 from tests.conftest import Live
 
@@ -162,6 +164,19 @@ async def test_a_double_that_is_moved_stands(practice: Practice) -> None:
     second = await practice.book("10:00", patient=other, doctor="omar")
     await practice.merge(one, into=other)
     assert not (await practice.move(second, "11:00")).doubled
+
+
+async def test_who_checks_in_while_merged_has_the_visit_in_the_record_of_the_appointment(practice: Practice) -> None:
+    one, other = await two(practice)
+    made = await practice.book("10:00", patient=one)
+    await practice.merge(one, into=other)
+    begun = (await practice.check_in(made)).begun
+    assert (begun.visit.patient, begun.patient.patient) == (one, other)
+    with pytest.raises(AlreadyInQueue):
+        await practice.check_in(await practice.book("11:00", patient=other))
+    await practice.part(one)
+    async with practice.house.here().read() as tx:
+        assert [await visits.of_patient(tx, each) for each in (one, other)] == [[begun.visit], []]
 
 
 # Erased
