@@ -6,6 +6,7 @@ import pytest
 
 from dawr.accounts.rules import Role
 from dawr.appointments.commands import cancel
+from dawr.appointments.commands_waiting import join_earlier
 from dawr.appointments.rules import Appointment, PatientBusy, Status
 from dawr.appointments.rules_waiting import AlreadyWaiting, Waiting, WaitingStatus
 from dawr.tickets.rules import AlreadyInQueue
@@ -103,6 +104,32 @@ async def test_whose_place_was_withdrawn_meanwhile_keeps_the_others_after_a_part
     assert await statuses(full, first, second) == ["withdrawn", "set_aside"]
     await full.part(first.patient)
     assert await statuses(full, first, second) == ["withdrawn", "waiting"]
+
+
+async def test_whose_other_place_is_over_may_join_again(full: Practice) -> None:
+    first, second = await wait_both(full)
+    await full.merge(first.patient, into=second.patient)
+    await full.withdraw(first)
+    third = await full.wait(second.patient, latest=at("20:00"))
+    assert await statuses(full, first, second, third) == ["withdrawn", "set_aside", "waiting"]
+    with pytest.raises(AlreadyWaiting):
+        await full.wait(first.patient)
+    await full.part(first.patient)
+    assert await statuses(full, second, third) == ["set_aside", "waiting"]
+
+
+async def test_who_waited_for_an_earlier_time_may_do_so_again(practice: Practice) -> None:
+    await practice.hours(daily("10:00", "10:30"))
+    one, other = await two(practice)
+    await practice.book("10:00")
+    mine = await practice.book("10:15", patient=one)
+    first = await practice.wait(other, latest=at("10:00"))
+    await practice.step(join_earlier, mine)
+    await practice.merge(one, into=other)
+    await practice.withdraw(first)
+    await practice.step(join_earlier, mine)
+    with pytest.raises(AlreadyWaiting):
+        await practice.step(join_earlier, mine)
 
 
 # Appointments
