@@ -9,6 +9,7 @@ from dawr.appointments.commands import cancel
 from dawr.appointments.commands_waiting import join_earlier
 from dawr.appointments.rules import Appointment, PatientBusy, Status
 from dawr.appointments.rules_waiting import AlreadyWaiting, Waiting, WaitingStatus
+from dawr.facilities.commands_people import change_doctor
 from dawr.tickets.rules import AlreadyInQueue
 from dawr.visits import queries as visits
 from tests.appointments.conftest import Practice, at, daily
@@ -191,6 +192,21 @@ async def test_a_double_that_is_moved_stands(practice: Practice) -> None:
     second = await practice.book("10:00", patient=other, doctor="omar")
     await practice.merge(one, into=other)
     assert not (await practice.move(second, "11:00")).doubled
+
+
+async def test_a_double_that_stays_at_its_time_stays_one(practice: Practice) -> None:
+    one, other = await two(practice)
+    await practice.book("10:00", patient=one)
+    second = await practice.book("10:00", patient=other, doctor="omar")
+    await practice.merge(one, into=other)
+    assert (await practice.move(second, "10:00")).doubled
+    # In another clinic of the doctor's it is the same time still.
+    async with practice.house.here().write() as tx:
+        await change_doctor(tx, practice.house.ada, doctor="omar", clinics=("xray",))
+    assert (await practice.now(second)).needs_rebooking
+    with pytest.raises(PatientBusy):
+        await practice.move(second, "10:00")
+    assert await doubled(practice, second) == [True]
 
 
 async def test_who_checks_in_while_merged_has_the_visit_in_the_record_of_the_appointment(practice: Practice) -> None:

@@ -70,7 +70,7 @@ async def reschedule(
     slot = await slot_at(tx, facility, schedule, start, but=before.appointment)
     after = rules.moved(after, slot, doctor=doctor.id, clinic=clinic_of(doctor, slot))
     stays = (after.starts, after.doctor) == (before.starts, before.doctor)
-    if stays and not (before.needs_rebooking or before.doubled):
+    if stays and not before.needs_rebooking:
         return before
     was = {"was": before.starts.isoformat(), "was_doctor": before.doctor}
     saved = await store.save(tx, actor, before, after, events.TYPES[Verb.RESCHEDULE], **was)
