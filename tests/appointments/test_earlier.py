@@ -142,3 +142,19 @@ async def test_who_waits_under_a_merged_record_does_not_wait_twice(practice: Pra
     await practice.merge(double, into=mine.patient)
     with pytest.raises(AlreadyWaiting):
         await wait(practice, mine)
+
+
+async def test_who_waits_while_merged_and_is_parted_is_offered_it_and_keeps_their_own(
+    practice: Practice, full: Pair
+) -> None:
+    first, mine = full
+    other = await practice.patient("Amina H.")
+    await practice.merge(mine.patient, into=other)
+    await wait(practice, mine)
+    await practice.part(mine.patient)
+    await practice.step(commands.cancel, first)
+    found = await waits(practice, mine)
+    assert found is not None
+    async with practice.house.here().read() as tx:
+        offered = await queries.appointment(tx, found.offered or mine.appointment)
+    assert (offered.status, offered.patient) == (Status.OFFERED, mine.patient)

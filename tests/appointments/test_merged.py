@@ -6,8 +6,12 @@ import pytest
 
 from dawr.accounts.rules import Role
 from dawr.appointments.commands import cancel
+from dawr.appointments.commands_waiting import join_earlier
 from dawr.appointments.rules import Appointment, PatientBusy, Status
 from dawr.appointments.rules_waiting import AlreadyWaiting, Waiting, WaitingStatus
+from dawr.facilities.commands_people import change_doctor
+from dawr.tickets.rules import AlreadyInQueue
+from dawr.visits import queries as visits
 from tests.appointments.conftest import Practice, at, daily
 from tests.conftest import Live
 
@@ -103,6 +107,32 @@ async def test_whose_place_was_withdrawn_meanwhile_keeps_the_others_after_a_part
     assert await statuses(full, first, second) == ["withdrawn", "waiting"]
 
 
+async def test_whose_other_place_is_over_may_join_again(full: Practice) -> None:
+    first, second = await wait_both(full)
+    await full.merge(first.patient, into=second.patient)
+    await full.withdraw(first)
+    third = await full.wait(second.patient, latest=at("20:00"))
+    assert await statuses(full, first, second, third) == ["withdrawn", "set_aside", "waiting"]
+    with pytest.raises(AlreadyWaiting):
+        await full.wait(first.patient)
+    await full.part(first.patient)
+    assert await statuses(full, second, third) == ["set_aside", "waiting"]
+
+
+async def test_who_waited_for_an_earlier_time_may_do_so_again(practice: Practice) -> None:
+    await practice.hours(daily("10:00", "10:30"))
+    one, other = await two(practice)
+    await practice.book("10:00")
+    mine = await practice.book("10:15", patient=one)
+    first = await practice.wait(other, latest=at("10:00"))
+    await practice.step(join_earlier, mine)
+    await practice.merge(one, into=other)
+    await practice.withdraw(first)
+    await practice.step(join_earlier, mine)
+    with pytest.raises(AlreadyWaiting):
+        await practice.step(join_earlier, mine)
+
+
 # Appointments
 
 
@@ -162,6 +192,34 @@ async def test_a_double_that_is_moved_stands(practice: Practice) -> None:
     second = await practice.book("10:00", patient=other, doctor="omar")
     await practice.merge(one, into=other)
     assert not (await practice.move(second, "11:00")).doubled
+
+
+async def test_a_double_that_stays_at_its_time_stays_one(practice: Practice) -> None:
+    one, other = await two(practice)
+    await practice.book("10:00", patient=one)
+    second = await practice.book("10:00", patient=other, doctor="omar")
+    await practice.merge(one, into=other)
+    assert (await practice.move(second, "10:00")).doubled
+    # In another clinic of the doctor's it is the same time still.
+    async with practice.house.here().write() as tx:
+        await change_doctor(tx, practice.house.ada, doctor="omar", clinics=("xray",))
+    assert (await practice.now(second)).needs_rebooking
+    with pytest.raises(PatientBusy):
+        await practice.move(second, "10:00")
+    assert await doubled(practice, second) == [True]
+
+
+async def test_who_checks_in_while_merged_has_the_visit_in_the_record_of_the_appointment(practice: Practice) -> None:
+    one, other = await two(practice)
+    made = await practice.book("10:00", patient=one)
+    await practice.merge(one, into=other)
+    begun = (await practice.check_in(made)).begun
+    assert (begun.visit.patient, begun.patient.patient) == (one, other)
+    with pytest.raises(AlreadyInQueue):
+        await practice.check_in(await practice.book("11:00", patient=other))
+    await practice.part(one)
+    async with practice.house.here().read() as tx:
+        assert [await visits.of_patient(tx, each) for each in (one, other)] == [[begun.visit], []]
 
 
 # Erased

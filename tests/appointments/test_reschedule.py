@@ -8,6 +8,7 @@ import pytest
 from dawr.accounts.rules import Actor
 from dawr.appointments.commands import cancel
 from dawr.appointments.rules import AppointmentNotFound, NotASlot, SlotTaken, WrongAppointmentState
+from dawr.platform.errors import Forbidden
 from tests.appointments.conftest import Practice, at, daily
 
 
@@ -75,3 +76,13 @@ async def test_a_patient_moves_their_own_and_no_other(practice: Practice) -> Non
         await practice.move(other, "11:15", actor=amina)
     with pytest.raises(AppointmentNotFound):
         await practice.move(other, "11:15", actor=replace(amina, appointment=None))
+
+
+async def test_a_patient_moves_to_no_other_doctor(practice: Practice) -> None:
+    await practice.hours(doctor="omar")
+    mine = await practice.book("10:00")
+    amina = Actor(kind="patient", appointment=mine.appointment)
+    with pytest.raises(Forbidden):
+        await practice.move(mine, "11:00", actor=amina, doctor_id="omar")
+    assert await practice.now(mine) == mine
+    assert (await practice.move(mine, "11:00", actor=amina, doctor_id="dana")).starts == at("11:00")

@@ -111,6 +111,15 @@ async def test_what_is_begun_ends_with_a_block_that_fails() -> None:
     assert ended.is_set()
 
 
+async def test_what_the_work_failed_of_comes_before_what_the_block_failed_of_then() -> None:
+    async def work() -> None:
+        raise Unavailable
+
+    with pytest.raises(Unavailable):
+        async with meanwhile(work()):
+            raise NotFound
+
+
 async def test_a_block_does_not_stand_where_what_was_begun_fails() -> None:
     async def work() -> None:
         raise Unavailable

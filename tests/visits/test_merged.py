@@ -40,6 +40,20 @@ async def test_who_was_called_stays(reception: Reception) -> None:
     assert await states(reception, first, second) == [("cancelled", ["cancelled"]), ("waiting", ["called"])]
 
 
+async def test_two_who_are_served_at_once_are_both_served_to_the_end(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    for one in (first, second):
+        await reception.step(one, Step.CALL, Step.SERVE)
+    await merge(reception, first, into=second)
+    assert await states(reception, first, second) == [("in_progress", ["serving"])] * 2
+    with pytest.raises(AlreadyInQueue):
+        await reception.visit(first.patient)
+    await part(reception, first)
+    for one in (first, second):
+        assert await reception.step(one, Step.DONE) is Status.COMPLETED
+        assert (await reception.visit(one.patient)).patient == one.patient
+
+
 async def test_parted_both_stand_where_they_stood(reception: Reception) -> None:
     first, between, second = [await reception.visit() for _ in range(3)]
     await merge(reception, first, into=second)

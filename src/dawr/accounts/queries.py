@@ -25,7 +25,10 @@ class _Recently:
 
     def __init__(self) -> None:
         self.identities: Recent[Presented, Identity | None] = Recent()
-        self.memberships: Recent[tuple[UUID, UUID], Membership | None] = Recent()
+        # A facility is a transaction of its own.
+        self.memberships: Recent[tuple[UUID, UUID], Membership | None] = Recent(
+            beside=lambda one, other: one[1] == other[1]
+        )
 
 
 _recently: WeakKeyDictionary[Database, _Recently] = WeakKeyDictionary()

@@ -23,8 +23,15 @@ class Recent(Generic[K, V]):
     """One reading a key at a time: who asks while it is being read waits for the same answer. Failures are not kept."""
 
     def __init__(
-        self, *, seconds: float = SECONDS, most: int = MOST, monotonic: Callable[[], float] = time.monotonic
+        self,
+        *,
+        seconds: float = SECONDS,
+        most: int = MOST,
+        monotonic: Callable[[], float] = time.monotonic,
+        beside: Callable[[K, K], bool] = lambda one, other: True,
     ) -> None:
+        """``beside`` tells which keys one reading serves as cheaply as one of them."""
+        self._beside = beside
         self._seconds = seconds
         self._most = most
         self._monotonic = monotonic
@@ -64,7 +71,9 @@ class Recent(Generic[K, V]):
         return [
             one
             for one in islice(reversed(self._asked), min(MOST_TOGETHER, self._most) - 1)
-            if one != key and (one not in self._kept or now - self._kept[one][0] >= self._seconds / 2)
+            if one != key
+            and self._beside(one, key)
+            and (one not in self._kept or now - self._kept[one][0] >= self._seconds / 2)
         ]
 
     def _begin(self, keys: Sequence[K], read: Read[K, V], now: float) -> tuple[float, asyncio.Future[Mapping[K, V]]]:

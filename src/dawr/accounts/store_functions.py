@@ -139,7 +139,8 @@ $$
 )
 
 # A bearer token is proved by its signature, so ``secret`` is null; a cookie by the hash of its secret. The row is written
-# at most once a minute: that keeps a cookie's session alive without a write for every request.
+# at most once a minute: that keeps a cookie's session alive without a write for every request. Many are resolved together: one that
+# somebody else changes at the moment is passed over, so that nobody waits for another's session.
 define_function(
     "directory.session_resolve(uuid, bytea, timestamptz, interval, interval)",
     f"""
@@ -149,9 +150,11 @@ LANGUAGE sql {_SECURE} AS $$
     UPDATE directory.session s
     SET last_seen_at = at,
         expires_at = CASE WHEN s.kind = 'cookie' THEN least(at + idle, s.created_at + longest) ELSE s.expires_at END
-    WHERE s.session_id = id AND s.revoked_at IS NULL AND s.expires_at > at
-      AND s.last_seen_at < at - interval '1 minute'
-      AND CASE WHEN s.kind = 'cookie' THEN s.secret_hash = secret ELSE secret IS NULL END;
+    WHERE s.session_id = (
+        SELECT f.session_id FROM directory.session f
+        WHERE f.session_id = id AND f.revoked_at IS NULL AND f.expires_at > at AND f.last_seen_at < at - interval '1 minute'
+          AND CASE WHEN f.kind = 'cookie' THEN f.secret_hash = secret ELSE secret IS NULL END
+        FOR UPDATE SKIP LOCKED);
     SELECT a.account_id, s.kind, a.operator, a.language, {_FACILITIES}
     FROM directory.session s JOIN directory.account a ON a.account_id = s.account_id
     WHERE s.session_id = id AND s.revoked_at IS NULL AND s.expires_at > at

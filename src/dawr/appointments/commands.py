@@ -14,7 +14,7 @@ from dawr.facilities.queries import Context
 from dawr.facilities.rules import Facility
 from dawr.patients import commands as patients
 from dawr.platform.db import WriteTx
-from dawr.platform.errors import N_
+from dawr.platform.errors import N_, Forbidden
 from dawr.platform.ids import new_id
 from dawr.visits import commands as visits
 from dawr.visits.commands import Begun, Wish
@@ -57,17 +57,20 @@ async def reschedule(
     start: datetime,
     doctor_id: str | None = None,
 ) -> Appointment:
-    """Another slot, of the same doctor or another one. What becomes free is offered to who waits for it."""
+    """Another slot, of the same doctor or, where it is no patient who asks, another one. What becomes free is offered to who
+    waits for it."""
     wanted = {doctor_id} if doctor_id else set()
     for name in wanted:
         await facilities.doctor(tx, name)
     before = await store.load_for(tx, actor, appointment_id, Verb.RESCHEDULE, doctors=wanted)
+    if actor.kind == "patient" and doctor_id not in (None, before.doctor):
+        raise Forbidden
     doctor, schedule = await hold_doctor(tx, doctor_id or before.doctor)
     after = rules.step(before, Verb.RESCHEDULE)
     slot = await slot_at(tx, facility, schedule, start, but=before.appointment)
     after = rules.moved(after, slot, doctor=doctor.id, clinic=clinic_of(doctor, slot))
     stays = (after.starts, after.doctor) == (before.starts, before.doctor)
-    if stays and not (before.needs_rebooking or before.doubled):
+    if stays and not before.needs_rebooking:
         return before
     was = {"was": before.starts.isoformat(), "was_doctor": before.doctor}
     saved = await store.save(tx, actor, before, after, events.TYPES[Verb.RESCHEDULE], **was)

@@ -68,8 +68,6 @@ async def stand_alone(tx: WriteTx, _: Facility, appointment_id: UUID) -> None:
         return
     with suppress(PatientBusy):
         async with tx.savepoint():
-            if not await store.hold_patient(tx, one, await patients.survivor(tx, one.patient)):
-                raise PatientBusy
             await store.save(tx, SYSTEM, one, replace(one, doubled=False), events.SINGLE_AGAIN)
 
 

@@ -11,7 +11,7 @@ from dawr.appointments.commands_slots import hold_doctor, offer
 from dawr.appointments.queries import open_offer
 from dawr.appointments.rules import Appointment, TooLate, Verb, WrongAppointmentState
 from dawr.appointments.rules_schedule import FIRST_YEAR, GRAIN, LAST_YEAR, InvalidSchedule
-from dawr.appointments.rules_waiting import KEPT, AlreadyWaiting, NotWaiting, Waiting, WaitingStatus
+from dawr.appointments.rules_waiting import KEPT, OPEN, AlreadyWaiting, NotWaiting, Waiting, WaitingStatus
 from dawr.facilities.rules import Facility
 from dawr.patients import commands as patients
 from dawr.patients import queries as queries_patients
@@ -54,7 +54,11 @@ def _require_sound(earliest: datetime | None, latest: datetime | None, *, now: d
 async def _require_first(tx: WriteTx, doctor_id: str, patient_id: UUID) -> None:
     """``AlreadyWaiting`` also for a place that was taken under a record which is part of this one since."""
     family = await queries_patients.family(tx, patient_id)
-    if len(family) > 1 and any(one.doctor == doctor_id for one in await store_waiting.of_people(tx, family)):
+    if len(family) == 1:
+        return
+    places = await store_waiting.of_people(tx, family)
+    # One that was set aside keeps nobody out: what it gave way to may be over.
+    if any(one.doctor == doctor_id and one.status in OPEN for one in places):
         raise AlreadyWaiting
 
 
@@ -65,11 +69,14 @@ async def join_earlier(tx: WriteTx, actor: Actor, facility: Facility, *, appoint
     if found.starts - tx.now <= rules.OFFER_LEAD:
         raise TooLate
     doctor, _ = await hold_doctor(tx, found.doctor)
-    patient_id = await patients.hold(tx, found.patient)
-    await _require_first(tx, doctor.id, patient_id)
+    await _require_first(tx, doctor.id, await patients.hold(tx, found.patient))
+    entry = await store_waiting.instead(tx, found.appointment)
+    if entry is not None and entry.status is WaitingStatus.SET_ASIDE:
+        await wait_no_more(tx, actor, facility, found)
     made = Waiting(
         waiting=new_id(tx.now),
-        patient=patient_id,
+        # The very record: parted from another one, the place is still whose appointment it would take the place of.
+        patient=found.patient,
         doctor=doctor.id,
         earliest=None,
         latest=found.starts - GRAIN,

@@ -132,10 +132,11 @@ async def insert(tx: WriteTx, actor: Actor, made: Appointment, type_: str) -> Ap
 async def save(
     tx: WriteTx, actor: Actor, before: Appointment, after: Appointment, type_: str, **data: Any
 ) -> Appointment:
-    """``data`` is what the event tells beside the state; see ``_record``."""
+    """``data`` is what the event tells beside the state; see ``_record``. What is double no more takes its patient's time."""
     saved = replace(after, version=before.version + 1)
     was, is_ = before.status in ACTIVE, saved.status in ACTIVE
-    moves = (before.doctor, before.seat, before.starts, before.ends) != (
+    single_again = before.doubled and not saved.doubled
+    moves = single_again or (before.doctor, before.seat, before.starts, before.ends) != (
         saved.doctor,
         saved.seat,
         saved.starts,

@@ -65,11 +65,22 @@ async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
         # One turn of the loop, in which the work comes as far as its first wait.
         await asyncio.sleep(0)
         yield
+    except Exception as error:
+        # What the work met comes first: the block may have failed of nothing else.
+        if cause := await _ended(task):
+            raise cause from error
+        raise
     except BaseException:
-        task.cancel()
-        await asyncio.wait([task])
+        await _ended(task)
         raise
     await task
+
+
+async def _ended(task: asyncio.Task[None]) -> BaseException | None:
+    """What a task failed of; one that still runs is cancelled."""
+    task.cancel()
+    await asyncio.wait([task])
+    return None if task.cancelled() else task.exception()
 
 
 def _settle(future: asyncio.Future[A], answer: A | Exception) -> None:

@@ -210,6 +210,9 @@ class Feed:
 
     async def _line_up(self, tx: ReadTx, news: News, clinics: set[str]) -> None:
         """Who waits in these clinics, folded from what happened; read where that does not lead to what the others know."""
+        if self._place not in (None, news.place):
+            # Of an earlier life of the log.
+            self._lines.clear()
         missing = [clinic for clinic in clinics if not self._follows(news, clinic)]
         if missing:
             self._lines |= {one.clinic: one for one in await queries.lines(tx, missing)}

@@ -14,10 +14,10 @@ from dawr.tickets.rules import Queue
 from dawr.tickets.store import Personal, Plan
 from dawr.tickets.store_tables import IS_OPEN
 
-# In one order everywhere, so that two crowds never wait for each other.
+# In one order everywhere, whatever the database's own is, so that nobody waits in a circle.
 _LOCK = f"""
 SELECT {", ".join(Queue.__dataclass_fields__)} FROM queue
-WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic FOR UPDATE
+WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic COLLATE "C" FOR UPDATE
 """
 # ``later`` are the keys behind somebody who joins now, whose key is as ``rules.joining_key`` has it.
 # The driver writes many persons ten times faster in their binary form.

@@ -88,7 +88,8 @@ async def begin(tx: WriteTx, here: Context, patient_id: UUID, wish: Wish) -> Beg
     entry = await _prepared(tx, here, patient, at, wish)
     unnumbered = Visit(
         visit=new_id(tx.now),
-        patient=patient.patient,
+        # What came of an appointment stays with its record, also once that is parted from the one that answers for it.
+        patient=patient_id if wish.appointment else patient.patient,
         service_day=entry.ticket.service_day,
         number=0,
         status=Status.WAITING,

@@ -1398,9 +1398,11 @@ LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     UPDATE directory.session s
     SET last_seen_at = at,
         expires_at = CASE WHEN s.kind = 'cookie' THEN least(at + idle, s.created_at + longest) ELSE s.expires_at END
-    WHERE s.session_id = id AND s.revoked_at IS NULL AND s.expires_at > at
-      AND s.last_seen_at < at - interval '1 minute'
-      AND CASE WHEN s.kind = 'cookie' THEN s.secret_hash = secret ELSE secret IS NULL END;
+    WHERE s.session_id = (
+        SELECT f.session_id FROM directory.session f
+        WHERE f.session_id = id AND f.revoked_at IS NULL AND f.expires_at > at AND f.last_seen_at < at - interval '1 minute'
+          AND CASE WHEN f.kind = 'cookie' THEN f.secret_hash = secret ELSE secret IS NULL END
+        FOR UPDATE SKIP LOCKED);
     SELECT a.account_id, s.kind, a.operator, a.language, 
 array(SELECT f.facility_id FROM directory.account_facility f
       WHERE f.account_id = a.account_id AND f.active ORDER BY f.since, f.facility_id)
