@@ -139,8 +139,8 @@ $$
 )
 
 # A bearer token is proved by its signature, so ``secret`` is null; a cookie by the hash of its secret. The row is written
-# at most once a minute: that keeps a cookie's session alive without a write for every request. Many are resolved together: one that
-# somebody else changes at the moment is passed over, so that nobody waits for another's session.
+# at most once a minute: that keeps a cookie's session alive without a write for every request. Many are resolved together: one
+# that somebody else changes at the moment is passed over, so that nobody waits for another's session.
 define_function(
     "directory.session_resolve(uuid, bytea, timestamptz, interval, interval)",
     f"""
