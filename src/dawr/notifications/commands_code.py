@@ -40,10 +40,12 @@ async def way_of_codes(tx: ReadTx, here: Context, *, phone: str, language: str |
     found: Sequence[str] = await channel.addresses(tx, here.services, reached)
     if not found:
         raise PhoneNotReachable
-    return partial(_put, here, channel.name, found[0], chosen)
+    return partial(_put, here, (channel.name, found[0]), chosen)
 
 
-async def _put(here: Context, channel: str, to: str, language: str, tx: WriteTx, verification: UUID) -> None:
+async def _put(here: Context, way: tuple[str, str], language: str, tx: WriteTx, verification: UUID) -> None:
+    """``way``: the channel, and the address there."""
+    channel, to = way
     addresses = await Addresses.of(tx, here, ())
     delivery = new_id(tx.now)
     made = Put(
