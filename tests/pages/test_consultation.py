@@ -164,6 +164,9 @@ async def test_the_doctors_own_day_is_beside_the_queue(site: Site, floor: Floor)
     await expect(page.locator("#day-mean")).to_have_text(re.compile(r"^\d+:\d\d$"))
     await page.click("#day li a")
     await expect(page).to_have_url(re.compile(f"/history/{known}$"))
+    # Who has not been here yet: a reason is asked for.
+    await expect(page.locator("#open-form")).to_be_visible()
+    site.forgive("403")
 
 
 async def test_only_doctors_of_the_clinic_consult(site: Site, room: Room) -> None:

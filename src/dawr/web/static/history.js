@@ -52,6 +52,7 @@ export function startHistory(patient, { before = () => null, failed }) {
     }
   }
 
+  opener.hidden = false;
   opener.addEventListener('click', open);
   more.addEventListener('click', open);
   onSubmit(form, async () => {
