@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from playwright.async_api import Page, ViewportSize, expect
+from playwright.async_api import Page, Route, ViewportSize, expect
 
 from dawr.accounts.rules import Role
 from tests.pages.conftest import LAPTOP, PHONE, Site
@@ -106,6 +106,36 @@ async def test_the_trail_says_what_happened_and_to_administrators_who_read_it(
     await expect(page.locator("#accesses")).to_have_count(0)
     page = await opened(site, "trail", role=Role.ADMINISTRATOR)
     await expect(page.locator("#accesses li").first).to_contain_text(re.compile(r"Rui.*read the history"))
+
+
+@pytest.mark.parametrize(
+    ("panel", "path", "rows"), [("trail", "history", "#entries li"), ("same", "duplicates", "#same-likely > *")]
+)
+async def test_an_answer_about_somebody_else_comes_too_late(
+    site: Site, reception: httpx2.AsyncClient, panel: str, path: str, rows: str
+) -> None:
+    await visit(reception, name="Amina Khan", phone="55501234")
+    await registered(reception, "Amina Kahn", phone="55501234")
+    await registered(reception, "Zubaida")
+    late: list[Route] = []
+
+    async def hold_the_first(route: Route) -> None:
+        late.append(route)
+        if len(late) > 1:
+            await route.continue_()
+
+    page = await open_page(site)
+    await page.route(re.compile(rf"/patients/.*{path}"), hold_the_first)
+    await choose(page, "Amina Khan")
+    await page.click(f"#{panel} > summary")
+    await choose(page, "Zubaida")
+    async with page.expect_response(re.compile(path)):
+        await page.click(f"#{panel} > summary")
+    async with page.expect_response(re.compile(path)) as answered:
+        await late[0].continue_()
+    await (await answered.value).finished()
+    await page.evaluate("() => new Promise((done) => setTimeout(done, 50))")
+    await expect(page.locator(rows)).to_have_count(0)
 
 
 @pytest.mark.parametrize(("lang", "scheme", "size"), [("ar", "light", PHONE), ("en", "dark", LAPTOP)])

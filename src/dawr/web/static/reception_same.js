@@ -17,10 +17,7 @@ let second = null; // the record it is compared with
 export function startMerging({ patient, changed, said, failed }) {
   const told = { changed, said, failed };
   const choose = (id) => compare(id).catch(failed);
-  panel.addEventListener('toggle', () => panel.open && !card && look(patient(), choose, told).catch((refusal) => {
-    card = null;
-    failed(refusal);
-  }));
+  panel.addEventListener('toggle', () => panel.open && !card && look(patient(), choose, told));
   onSubmit(other, () => search(choose));
   onSubmit(form, () => merge(told));
   byId('merge-close').addEventListener('click', closeComparison);
@@ -36,14 +33,29 @@ export function forgetMerging() {
   closeComparison();
 }
 
+/** `card` may be another one when an answer comes: then it is about nobody on the screen. */
 async function look(patient, choose, told) {
   card = patient;
-  const wish = Object.fromEntries(ASKED.filter((name) => card[name]).map((name) => [name, card[name]]));
-  if (!wish.birth_date && card.birth_year) wish.birth_year = card.birth_year;
-  const [likely, merged] = await Promise.all([
+  try {
+    const found = await likelyAndMerged(patient);
+    if (card === patient) list(...found, choose, told);
+  } catch (refusal) {
+    if (card !== patient) return;
+    card = null;
+    told.failed(refusal);
+  }
+}
+
+function likelyAndMerged(patient) {
+  const wish = Object.fromEntries(ASKED.filter((name) => patient[name]).map((name) => [name, patient[name]]));
+  if (!wish.birth_date && patient.birth_year) wish.birth_year = patient.birth_year;
+  return Promise.all([
     question('/api/v1/patients/duplicates', wish),
-    ask(`/api/v1/patients/${card.patient}/merged`),
+    ask(`/api/v1/patients/${patient.patient}/merged`),
   ]);
+}
+
+function list(likely, merged, choose, told) {
   const others = likely.items.filter((one) => one.patient !== card.patient);
   byId('same-likely').replaceChildren(...others.map((one) => choice(one, choose, why(one))));
   byId('same-none').hidden = others.length > 0;
@@ -54,8 +66,10 @@ async function look(patient, choose, told) {
 async function search(choose) {
   const query = other.elements.query.value.trim();
   if (!query) throw new Mistake('query');
+  const mine = card;
   const { items } = await question('/api/v1/patients/search', { query });
-  const others = items.filter((one) => one.patient !== card.patient);
+  if (card !== mine) return;
+  const others = items.filter((one) => one.patient !== mine.patient);
   byId('other-found').replaceChildren(...others.map((one) => choice(one, choose)));
   if (!others.length) throw new Mistake('query', texts.found_none);
 }
@@ -64,7 +78,10 @@ async function search(choose) {
 
 /** Opens the other record; that it was opened is kept. */
 async function compare(id) {
-  second = await question(`/api/v1/patients/${id}/open`);
+  const mine = card;
+  const opened = await question(`/api/v1/patients/${id}/open`);
+  if (card !== mine) return;
+  second = opened;
   form.querySelector('tbody').replaceChildren(...rows(card, second));
   form.hidden = false;
   byId('merge-title').focus();

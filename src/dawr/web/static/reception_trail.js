@@ -4,15 +4,15 @@ import { explain } from './forms.js';
 import { clinicName, doctorName, moment } from './reception_words.js';
 
 const panel = byId('trail');
-let shown = null;
+let shown = null; // the reading whose rows are on the screen: an answer to another one comes too late
 let people = null;
 
 /** `patient()` is the chosen card, `steps` what can be done with an appointment. That the history was read is kept. */
 export function startTrail({ patient, steps }) {
   const entryOf = (one) => entry(one, { ...steps, cancel: (appointment) => steps.cancel(appointment).then(again) });
-  const again = () => panel.open && shown && begin(shown, entryOf);
+  const again = () => panel.open && shown && begin(shown.patient, entryOf);
   byId('move').addEventListener('close', again);
-  panel.addEventListener('toggle', () => panel.open && shown !== patient().patient && begin(patient().patient, entryOf));
+  panel.addEventListener('toggle', () => panel.open && shown?.patient !== patient().patient && begin(patient().patient, entryOf));
 }
 
 export function forgetTrail() {
@@ -22,30 +22,35 @@ export function forgetTrail() {
 }
 
 async function begin(patient, entryOf) {
-  shown = patient;
+  const reading = { patient };
+  shown = reading;
   const mistake = panel.querySelector('.form-mistake');
   mistake.hidden = true;
   try {
-    const count = await pages('entries', `/api/v1/patients/${patient}/history`, entryOf);
+    const count = await pages('entries', 'history', reading, entryOf);
+    if (shown !== reading) return;
     byId('entries-none').hidden = count > 0;
-    if (byId('accesses')) await pages('accesses', `/api/v1/patients/${patient}/accesses`, access);
+    if (byId('accesses')) await pages('accesses', 'accesses', reading, access);
   } catch (refusal) {
+    if (shown !== reading) return;
     shown = null;
     explain(mistake, refusal);
   }
 }
 
 /** The first page of a list, with a button for the next ones; how many rows it has. */
-async function pages(id, path, rowOf) {
+async function pages(id, what, reading, rowOf) {
   const button = byId(`${id}-more`);
   const next = async (cursor) => {
-    const page = await ask(`${path}?limit=20${cursor && `&cursor=${cursor}`}`);
+    const page = await ask(`/api/v1/patients/${reading.patient}/${what}?limit=20${cursor && `&cursor=${cursor}`}`);
     if (id === 'accesses') people ??= await names();
+    if (shown !== reading) return;
     byId(id).append(...page.items.map(rowOf));
     button.hidden = page.next === null;
-    button.onclick = () => next(page.next).catch((refusal) => explain(panel.querySelector('.form-mistake'), refusal));
+    button.onclick = () => next(page.next).catch((refusal) => shown === reading && explain(panel.querySelector('.form-mistake'), refusal));
   };
   byId(id).replaceChildren();
+  button.hidden = true;
   await next('');
   return byId(id).children.length;
 }
