@@ -75,3 +75,13 @@ async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, hous
     async with live.client(house) as phone:
         answers = await together(phone, [{"clinic": "lab", "user": f"p{n}"} for n in range(12)])
     assert sorted(one.json()["number"] for one in answers) == list(range(1, 13))
+
+
+async def test_whoever_came_back_is_counted_by_those_who_come_afterwards(live: Live, house: House) -> None:
+    async with live.client(house) as phone, live.staff(house, Role.RECEPTION) as rui:
+        (first,) = await together(phone, [{"clinic": "lab", "user": "amina"}])
+        for verb in ("call", "no_show", "rejoin"):
+            answer = await rui.post(f"/api/v1/queue/{verb}", json={"ticket": first.json()["ticket"]})
+            assert answer.status_code == 200
+        (after,) = await together(phone, [{"clinic": "lab", "user": "zahra"}])
+    assert after.json()["ahead"] == 1

@@ -271,12 +271,12 @@ HOT_STATEMENTS = {
     "look": ["string_agg", "ELSE 0 END AS ahead", "t.id = ANY", "AS seconds", "DISTINCT coalesce(desk"],
     "desk": ["row_number()", "ORDER BY t.ended_at DESC"],
     "replay": ["INSERT INTO idempotency_claim", "FROM idempotency_claim"],
-    "stream": ["event.version > w.version", "ORDER BY event.version DESC", "AS line FROM ticket", "AND id = ANY"],
+    "stream": ["event.version > w.version", "ORDER BY event.version DESC", "AS waiting FROM queue q", "t.id = ANY"],
     "figures": ["AS served"],
     "turn": ["NOT q.carries"],
     "telling": [
         "UPDATE notification_cursor c SET version = q.version",
-        "AND version > $3 ORDER BY version",
+        "AND version > $3 AND type <> $4 ORDER BY version",
     ],
 }
 
