@@ -25,11 +25,10 @@ STEPS = {
     "its notes": ("consultation_note", "INSERT", "true"),
     "the average": ("doctor_average", "INSERT", "true"),
     "the log": ("event", "INSERT", "NEW.type = 'consultation_completed'"),
-    "who is told": ("outbox", "INSERT", "NEW.topic = 'visit_event'"),
     "the key": ("idempotency_claim", "UPDATE", "true"),
 }
 ONLY_REFERRED = {"the ticket there", "its number", "its place in the visit"}
-ONLY_ENDED = {"the visit", "who is told"}
+ONLY_ENDED = {"the visit"}
 REFUSED = "RAISE EXCEPTION 'broken here' USING ERRCODE = 'check_violation';"
 CUT = "PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(5);"
 HOW = {"a constraint": REFUSED, "the connection": CUT}

@@ -38,6 +38,7 @@ SELECT EXISTS (SELECT FROM appointment_wanted WHERE facility_id = %(facility_id)
 """
 # Slot by slot in the order of time, and of each the nodes above it: a seek each, and no more slots than up to the first that
 # somebody wants. Who has left an offer of this very start, or is known to be elsewhere then, is passed over.
+# Counted, not NOT EXISTS: a server without statistics may join those, and read everybody who wants a node for each slot.
 FIRST = f"""
 SELECT slot.n, one.waiting
 FROM (SELECT * FROM unnest(%(starts)s::timestamptz[], %(cells)s::int[]) WITH ORDINALITY AS s (starts, cell, n) ORDER BY n) AS slot
@@ -47,12 +48,12 @@ CROSS JOIN LATERAL (
   CROSS JOIN LATERAL (
     SELECT w.created_at, w.waiting FROM appointment_wanted w
     WHERE w.facility_id = %(facility_id)s AND w.doctor = %(doctor)s AND w.node = (slot.cell + {CELLS}) >> level
-      AND NOT EXISTS (
-        SELECT FROM appointment a WHERE a.facility_id = %(facility_id)s AND a.waiting = w.waiting
-        AND a.starts = slot.starts AND a.status IN ('declined', 'lapsed'))
-      AND NOT EXISTS (
-        SELECT FROM unnest(%(who)s::uuid[], %(when)s::timestamptz[]) AS busy (waiting, starts)
-        WHERE busy.waiting = w.waiting AND busy.starts = slot.starts)
+      AND (
+        SELECT count(*) FROM appointment a WHERE a.facility_id = %(facility_id)s AND a.waiting = w.waiting
+        AND a.starts = slot.starts AND a.status IN ('declined', 'lapsed')) = 0
+      AND (
+        SELECT count(*) FROM unnest(%(who)s::uuid[], %(when)s::timestamptz[]) AS busy (waiting, starts)
+        WHERE busy.waiting = w.waiting AND busy.starts = slot.starts) = 0
     ORDER BY w.created_at, w.waiting LIMIT 1
   ) AS found
   ORDER BY found.created_at, found.waiting LIMIT 1

@@ -152,8 +152,10 @@ async def erase_again(services: Services) -> int:
         here = _inside(services, found)
         async with here.write() as tx:
             left = await store.not_erased(tx, patients)
+            if not left:
+                continue
             await listeners.tell(tx, events.RECORDS_CHANGING, left)
-            gone = await store.erase(tx, here, left, why=_PUT_BACK) if left else []
+            gone = await store.erase(tx, here, left, why=_PUT_BACK)
             await listeners.tell(tx, events.PATIENT_ERASED, gone)
         count += len(gone)
     return count
