@@ -38,7 +38,7 @@ SELECT EXISTS (SELECT FROM appointment_wanted WHERE facility_id = %(facility_id)
 """
 # Slot by slot in the order of time, and of each the nodes above it: a seek each, and no more slots than up to the first that
 # somebody wants. Who has left an offer of this very start, or is known to be elsewhere then, is passed over.
-# Counted, not NOT EXISTS: a server without statistics may join those, and read everybody who wants a node for each slot.
+# OFFSET 0 and count: a server without statistics may otherwise join, or look at everybody who wants a node before it sorts them.
 FIRST = f"""
 SELECT slot.n, one.waiting
 FROM (SELECT * FROM unnest(%(starts)s::timestamptz[], %(cells)s::int[]) WITH ORDINALITY AS s (starts, cell, n) ORDER BY n) AS slot
@@ -46,9 +46,12 @@ CROSS JOIN LATERAL (
   SELECT found.created_at, found.waiting
   FROM generate_series(0, {LEVELS}) AS level
   CROSS JOIN LATERAL (
-    SELECT w.created_at, w.waiting FROM appointment_wanted w
-    WHERE w.facility_id = %(facility_id)s AND w.doctor = %(doctor)s AND w.node = (slot.cell + {CELLS}) >> level
-      AND (
+    SELECT w.created_at, w.waiting FROM (
+      SELECT created_at, waiting FROM appointment_wanted
+      WHERE facility_id = %(facility_id)s AND doctor = %(doctor)s AND node = (slot.cell + {CELLS}) >> level
+      ORDER BY created_at, waiting OFFSET 0
+    ) AS w
+    WHERE (
         SELECT count(*) FROM appointment a WHERE a.facility_id = %(facility_id)s AND a.waiting = w.waiting
         AND a.starts = slot.starts AND a.status IN ('declined', 'lapsed')) = 0
       AND (
