@@ -53,15 +53,26 @@ def test_who_takes_any_time_is_written_once() -> None:
     assert list(nodes(None, None)) == [1]
 
 
-@pytest.fixture
-async def long_list(practice: Practice, database_url: str) -> Practice:
+# A server that looked at the table when only somebody else's list was in it expects nothing of any other facility.
+_LOOKED = """
+SET LOCAL session_replication_role = replica;
+INSERT INTO appointment_wanted (facility_id, doctor, node, created_at, waiting)
+  SELECT '00000000-0000-0000-0000-000000000000', 'dana', 1 + n %% 20, now(), gen_random_uuid() FROM generate_series(1, 3000) n;
+ANALYZE appointment_wanted;
+DELETE FROM appointment_wanted WHERE facility_id = '00000000-0000-0000-0000-000000000000';
+SET LOCAL session_replication_role = origin;
+"""
+
+
+@pytest.fixture(params=["", _LOOKED], ids=["never looked at", "looked at before"])
+async def long_list(practice: Practice, database_url: str, request: pytest.FixtureRequest) -> Practice:
     """Dana has one slot a day, which is taken; thousands wait for the next day's."""
     await practice.hours(daily("10:00", "10:15"))
     tomorrow = MONDAY + timedelta(days=1)
     span = {"from": at("08:00", tomorrow), "until": at("20:00", tomorrow)}
     params = span | {"f": practice.house.facility.id, "many": MANY, "nodes": list(nodes(*span.values()))}
     with psycopg.connect(database_url, cursor_factory=psycopg.ClientCursor) as owner:
-        owner.execute(_MANY, params)
+        owner.execute(request.param + _MANY, params)
     return practice
 
 

@@ -2,6 +2,8 @@
 
 from datetime import date, time
 
+import pytest
+
 from dawr.accounts.rules import SYSTEM
 from dawr.appointments import queries as appointments
 from dawr.appointments.rules_schedule import Schedule, Window
@@ -68,16 +70,15 @@ async def test_mistakes_of_doctors_are_told_by_column(house: House) -> None:
     assert told.places == [(2, "doctor"), (3, "clinics"), (4, "name_en"), (5, "doctor"), (6, "doctor"), (7, "doctor")]
 
 
-async def test_a_doctor_who_cannot_leave_is_told_and_the_others_come(house: House) -> None:
+async def test_a_doctor_who_cannot_leave_is_told_and_the_others_come(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def open_tickets(*_: object, **__: object) -> int:
         return 1
 
-    house.services.additions[OPEN_TICKETS] = open_tickets
-    try:
-        away = {"doctor": "dana", "name_en": "Dana", "clinics": "xray"}
-        tally, told = await bring(house, Kind.DOCTORS, doctors(away, RAO))
-    finally:
-        del house.services.additions[OPEN_TICKETS]
+    monkeypatch.setitem(house.services.additions, OPEN_TICKETS, open_tickets)
+    away = {"doctor": "dana", "name_en": "Dana", "clinics": "xray"}
+    tally, told = await bring(house, Kind.DOCTORS, doctors(away, RAO))
     assert (tally.taken, tally.refused, told.places) == (1, 1, [(2, "clinics")])
     assert (await doctor_of(house, "dana")).clinics == ("lab",)
 

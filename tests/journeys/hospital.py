@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 from ipaddress import ip_network
 from typing import Any, TypeVar
+from unittest.mock import patch
 
 import httpx2
 import psycopg
 
 from dawr.accounts.rules import Role
-from dawr.notifications.channel import CHANNELS, channels_of, use
+from dawr.notifications.channel import channels_of, use
 from dawr.notifications.channels.registry import configured
 from dawr.notifications.jobs_send import Sender
 from dawr.notifications.jobs_tail import QueueReader
@@ -192,18 +193,16 @@ async def _set_up(one: Hospital) -> None:
 @asynccontextmanager
 async def _at_work(services: Services) -> AsyncIterator[None]:
     """The workers, whose channels may reach vendors on loopback."""
-    before = services.additions.get(CHANNELS)
     loopback = services.settings.model_copy(update={"outgoing_networks": (ip_network("127.0.0.0/8"),)})
-    use(services, configured(replace(services, settings=loopback)))
-    workers = (OutboxWorker(services), QueueReader(services), Sender(services))
-    tasks = [asyncio.create_task(worker.run()) for worker in workers]
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.stop()
-        await asyncio.gather(*(asyncio.wait_for(task, 10) for task in tasks))
-        for channel in channels_of(services).values():
-            await channel.close()
-        if before:
-            services.additions[CHANNELS] = before
+    with patch.dict(services.additions):
+        use(services, configured(replace(services, settings=loopback)))
+        workers = (OutboxWorker(services), QueueReader(services), Sender(services))
+        tasks = [asyncio.create_task(worker.run()) for worker in workers]
+        try:
+            yield
+        finally:
+            for worker in workers:
+                worker.stop()
+            await asyncio.gather(*(asyncio.wait_for(task, 10) for task in tasks))
+            for channel in channels_of(services).values():
+                await channel.close()

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from dawr.accounts.rules import SYSTEM, Actor
 from dawr.facilities import commands as facilities_commands
 from dawr.facilities.rules_settings import FacilitySettings
 from dawr.notifications import commands, commands_queue, commands_send, commands_tell, jobs, queries, store_deliveries
-from dawr.notifications.channel import CHANNELS, use
+from dawr.notifications.channel import use
 from dawr.notifications.commands_send import Ready
 from dawr.notifications.jobs_send import Sender, mark_of
 from dawr.notifications.queries import DeliveryView, NoticeView
@@ -171,13 +172,9 @@ async def services_alone(server_url: str, folder: Path) -> AsyncIterator[Service
 def carrier(house: House) -> Iterator[Carrier]:
     """The only channel there is, under the name that the house's rules have for text messages."""
     services, made = house.services, Carrier(house.facility.id)
-    before = services.additions.get(CHANNELS)
-    use(services, [made])
-    yield made
-    if before:
-        services.additions[CHANNELS] = before
-    else:
-        services.additions.pop(CHANNELS, None)
+    with patch.dict(services.additions):
+        use(services, [made])
+        yield made
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Opening a record leaves a trace, and not everybody may."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -18,19 +17,15 @@ PATIENTS = "/api/v1/patients"
 
 
 @pytest.fixture
-def visits(house: House) -> Iterator[set[tuple[UUID, str]]]:
+def visits(house: House, monkeypatch: pytest.MonkeyPatch) -> set[tuple[UUID, str]]:
     """Who has or had a visit in which clinic, as a higher floor knows it."""
     known: set[tuple[UUID, str]] = set()
 
     async def ask(_: ReadTx, patient: UUID, clinics: frozenset[str]) -> bool:
         return any((patient, clinic) in known for clinic in clinics)
 
-    before = house.services.additions.get(PATIENT_KNOWN_TO)
-    house.services.additions[PATIENT_KNOWN_TO] = ask
-    yield known
-    house.services.additions.pop(PATIENT_KNOWN_TO)
-    if before:
-        house.services.additions[PATIENT_KNOWN_TO] = before
+    monkeypatch.setitem(house.services.additions, PATIENT_KNOWN_TO, ask)
+    return known
 
 
 async def trail(house: House, patient: UUID) -> list[dict[str, Any]]:

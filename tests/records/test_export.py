@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import pytest
 
 from dawr.accounts.rules import Role
 from dawr.records.api import ExportAnswer
@@ -63,20 +64,14 @@ async def test_it_says_who_read_the_record_and_is_read_itself(room: Room) -> Non
     assert (purposes[0], set(purposes)) == ("export", {"export", "reception"})
 
 
-async def test_what_was_sent_to_them_is_in_it(room: Room) -> None:
+async def test_what_was_sent_to_them_is_in_it(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     patient = await seen(room)
 
     async def sent(_tx: object, _here: object, patients: list[UUID]) -> list[dict[str, Any]]:
         return [{"to": str(one)} for one in patients]
 
-    before = room.house.services.additions.get(MESSAGES)
-    room.house.services.additions[MESSAGES] = sent
-    try:
-        assert (await export(room.doctor, patient))["messages"] == [{"to": str(patient)}]
-    finally:
-        room.house.services.additions.pop(MESSAGES)
-        if before:
-            room.house.services.additions[MESSAGES] = before
+    monkeypatch.setitem(room.house.services.additions, MESSAGES, sent)
+    assert (await export(room.doctor, patient))["messages"] == [{"to": str(patient)}]
 
 
 async def test_nobody_else_gets_it(room: Room) -> None:

@@ -127,7 +127,7 @@ wanted = facility_table(
         ["facility_id", "waiting"], ["appointment_waiting.facility_id", "appointment_waiting.waiting"]
     ),
     CheckConstraint(f"node BETWEEN 1 AND {2 * CELLS - 1}", name="node"),
-    Index("appointment_wanted_idx", "facility_id", "waiting"),
+    Index("appointment_wanted_idx", "waiting", "facility_id"),
     grants="SELECT, INSERT, DELETE",
 )
 
