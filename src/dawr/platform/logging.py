@@ -5,6 +5,7 @@ say through the standard library's logging, passes ``redaction``. Exceptions are
 ``redaction.describe`` lets through: no local values, no source lines, no message of their own.
 """
 
+import asyncio
 import logging
 import re
 import sys
@@ -119,6 +120,9 @@ class _Handler(logging.StreamHandler[TextIO]):
     def __init__(self, stream: TextIO, renderers: list[Processor]) -> None:
         super().__init__(stream)
         self._renderers = renderers
+        # Standard error writes each line through; what is under it does not.
+        self._into: Any = getattr(stream, "buffer", None)
+        self._flushing_in: asyncio.AbstractEventLoop | None = None
         processors = [ProcessorFormatter.remove_processors_meta, *renderers]
         self.setFormatter(_Formatter(foreign_pre_chain=_FOREIGN, processors=processors))
 
@@ -127,8 +131,26 @@ class _Handler(logging.StreamHandler[TextIO]):
         for render in self._renderers:
             line = render(None, "", line)
         with self.lock or nullcontext():
-            self.stream.write(line + "\n")
-            self.stream.flush()
+            if self._into is None:
+                self.stream.write(line + "\n")
+            else:
+                self._into.write(line.encode() + b"\n")
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        """What is said in one turn of a loop is written together, at its end."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.flush()
+            return
+        if self._flushing_in is not loop:
+            self._flushing_in = loop
+            loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flushing_in = None
+        self.flush()
 
 
 class _Sink:

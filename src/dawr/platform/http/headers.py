@@ -4,6 +4,8 @@ Pages carry no inline script and no inline style, so the policy allows neither. 
 already has (a ticket page's stricter ``Referrer-Policy``) is left as it is.
 """
 
+from functools import lru_cache
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -56,10 +58,15 @@ class SecurityHeaders:
 
 def complete(headers: list[tuple[bytes, bytes]], scheme: str) -> list[tuple[bytes, bytes]]:
     """The answer's headers plus those that are missing."""
-    present = {name.lower(): value for name, value in headers}
+    page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers)
+    return [*headers, *_missing(tuple(name for name, _ in headers), page, scheme)]
+
+
+@lru_cache(maxsize=512)
+def _missing(present: tuple[bytes, ...], page: bool, scheme: str) -> tuple[tuple[bytes, bytes], ...]:
     wanted = ALWAYS
-    if present.get(b"content-type", b"").startswith(b"text/html"):
+    if page:
         wanted += PAGES
     if scheme == "https":
         wanted += HTTPS_ONLY
-    return [*headers, *[header for header in wanted if header[0] not in present]]
+    return tuple(header for header in wanted if header[0] not in present)
