@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from dawr.platform.batching import Tray, meanwhile
+from dawr.platform.batching import WHOLE, Tray, meanwhile
 from dawr.platform.errors import NotFound, Unavailable
 
 
@@ -44,6 +44,18 @@ async def test_whoever_comes_first_goes_at_once_and_the_rest_together() -> None:
     counter.gate.set()
     assert await asking == [one * 2 for one in range(0, 18, 2)]
     assert counter.sizes == [5, 4] or counter.sizes == [1, 5, 3]
+
+
+@pytest.mark.parametrize(
+    ("many", "sizes"),
+    [(WHOLE, [WHOLE]), (2 * WHOLE, [WHOLE, WHOLE]), (3 * WHOLE, [48, 32, 16]), (300, [128, 86, 43, 32, 11])],
+    ids=["few go at once", "two halves", "always half", "no more than a batch takes"],
+)
+async def test_of_many_half_go_and_the_others_are_made_ready_meanwhile(many: int, sizes: list[int]) -> None:
+    counter = Counter()
+    counter.gate.set()
+    assert await gathered(Tray(counter), [0] * many) == [0] * many
+    assert counter.sizes == sizes
 
 
 async def test_each_gets_an_answer_or_an_error_of_their_own() -> None:

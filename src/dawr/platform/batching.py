@@ -1,7 +1,8 @@
 """Group commit: callers who come while one batch is under way wait together for the next.
 
 Nobody waits for company: whoever comes first goes at once. A crowd costs one transaction instead of one each, and holds one
-connection instead of all.
+connection instead of all. Of many who wait half go at once, so that there is always one batch that is made ready, or answered,
+while another is written: all together, process and database would wait for each other in turns.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ K = TypeVar("K", bound=Hashable)
 Q = TypeVar("Q")
 A = TypeVar("A")
 MOST = 128
+# Fewer are not parted: a batch has its price, too.
+WHOLE = 32
 
 
 class Tray(Generic[K, Q, A]):
@@ -44,7 +47,7 @@ class Tray(Generic[K, Q, A]):
     async def _empty(self, key: K) -> None:
         waiting = self._waiting[key]
         while waiting:
-            batch = [waiting.popleft() for _ in range(min(len(waiting), self._most))]
+            batch = [waiting.popleft() for _ in range(_share(len(waiting), self._most))]
             try:
                 answers = await self._work(key, [question for question, _ in batch])
             except Exception as error:
@@ -81,6 +84,11 @@ async def _ended(task: asyncio.Task[None]) -> BaseException | None:
     task.cancel()
     await asyncio.wait([task])
     return None if task.cancelled() else task.exception()
+
+
+def _share(waiting: int, most: int) -> int:
+    """How many of those who wait go in the next batch."""
+    return min(waiting, most, max(WHOLE, (waiting + 1) // 2))
 
 
 def _settle(future: asyncio.Future[A], answer: A | Exception) -> None:

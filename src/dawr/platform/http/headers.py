@@ -58,8 +58,9 @@ class SecurityHeaders:
 
 def complete(headers: list[tuple[bytes, bytes]], scheme: str) -> list[tuple[bytes, bytes]]:
     """The answer's headers plus those that are missing."""
-    page = any(name == b"content-type" and value.startswith(b"text/html") for name, value in headers)
-    return [*headers, *_missing(tuple(name for name, _ in headers), page, scheme)]
+    names = tuple([name for name, _ in headers])
+    page = b"content-type" in names and headers[names.index(b"content-type")][1].startswith(b"text/html")
+    return [*headers, *_missing(names, page, scheme)]
 
 
 @lru_cache(maxsize=512)
