@@ -65,7 +65,7 @@ outbox = global_table(
 )
 
 # The day in which it may fail counts from when the work is wanted, which may be weeks after it was put.
-_PUT = """
+PUT = """
 INSERT INTO outbox (facility_id, topic, key, payload, wanted_at, due)
 VALUES (%(facility_id)s, %(topic)s, %(key)s, %(payload)s, coalesce(%(run_after)s, now()), coalesce(%(run_after)s, now()))
 ON CONFLICT (facility_id, topic, key) DO NOTHING
@@ -152,12 +152,19 @@ async def put(
     ``key`` names this one piece of work (an event's stream and version): the same key again, while it is not done, is the
     same work. ``payload`` takes ids and enums; anything with a space or a letter beyond ASCII is refused.
     """
+    await tx.execute(PUT, **work(tx, topic, payload, key=key, run_after=run_after))
+
+
+def work(
+    tx: WriteTx, topic: str, payload: Mapping[str, Scalar], *, key: str, run_after: datetime | None = None
+) -> dict[str, object]:
+    """The parameters of ``PUT``, for a statement that leaves work behind with other things; see ``put``."""
     for value in (key, *payload.values()):
         if isinstance(value, str) and not _ID_OR_ENUM.fullmatch(value):
             raise ValueError(f"the outbox holds ids and enums, and the topic {topic} was given something else")
     assert tx.facility_id is not None
-    await tx.execute(_PUT, topic=topic, key=key, payload=Jsonb(dict(payload)), run_after=run_after)
     tx.touched.add((tx.facility_id, STREAM))
+    return {"topic": topic, "key": key, "payload": Jsonb(dict(payload)), "run_after": run_after}
 
 
 async def claim(db: Database, *, limit: int, topics: list[str], lease: float = LEASE_SECONDS) -> list[Claim]:

@@ -12,6 +12,7 @@ from dawr.facilities.queries import Context
 from dawr.platform.db import WriteTx
 from dawr.platform.http.once import Work, answer, once, outcome
 from dawr.platform.http.paging import Paged, number
+from dawr.platform.http.plain import PlainOperation
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.tickets import queries as tickets
@@ -57,6 +58,9 @@ async def _just_begun(tx: WriteTx, here: Context, begun: Begun) -> VisitView:
     ticket = queries.shown_ticket(here, views[0])
     reasons = {begun.visit.version: begun.reason} if begun.reason else {}
     return VisitView(begun.visit, begun.patient, [ticket], [begun.event], reasons)
+
+
+CREATE = PlainOperation(router.prefix, NewVisit, create)
 
 
 @router.get("", responses=documented(401, 403) | answers(VisitsAnswer))

@@ -11,6 +11,7 @@ from dawr.visits import api, commands, commands_follow, commands_people, queries
 
 def mount(app: FastAPI, services: Services) -> None:
     app.include_router(api.router)
+    app.state.plain_operations[api.CREATE.path] = api.CREATE
     join(services)
 
 

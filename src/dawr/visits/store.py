@@ -5,13 +5,13 @@ holds its queue already and comes to the visit last, so nobody waits in a circle
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from dawr.accounts.rules import Actor, Right
 from dawr.platform import events, numbers, outbox
-from dawr.platform.db import Answers, ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx, rows_text
 from dawr.platform.events import Recorded
 from dawr.tickets import rules as tickets
 from dawr.visits import store_tables  # noqa: F401 - whoever writes rows needs the tables declared
@@ -35,20 +35,24 @@ JOIN ticket t ON t.facility_id = vt.facility_id AND t.id = vt.ticket
 WHERE vt.facility_id = %(facility_id)s AND vt.visit = ANY(%(visits)s) ORDER BY vt.ticket
 """
 _VISIT_OF = "SELECT visit FROM visit_ticket WHERE facility_id = %(facility_id)s AND ticket = %(ticket)s"
-# Who has the number keeps every other reception waiting until the end of the transaction: it is taken in the very statement
-# that uses it.
-_INSERT = f"""
-WITH taken AS ({numbers.NEXT})
-INSERT INTO visit (facility_id, number, {", ".join(_GIVEN)})
-VALUES (%(facility_id)s, (SELECT last FROM taken), {", ".join(f"%({name})s" for name in _GIVEN)})
-RETURNING number
-"""
 _SAVE = """
 UPDATE visit SET status = %(status)s, started_at = %(started_at)s, ended_at = %(ended_at)s, version = %(version)s
 WHERE facility_id = %(facility_id)s AND visit = %(visit)s
 """
 _LINK = """
 INSERT INTO visit_ticket (facility_id, ticket, visit, clinic) VALUES (%(facility_id)s, %(ticket)s, %(visit)s, %(clinic)s)
+"""
+# Who has the number keeps every other reception waiting until the end of the transaction: it is taken in the very statement
+# that uses it.
+_CREATE = f"""
+WITH taken AS ({numbers.NEXT}),
+     made AS (INSERT INTO visit (facility_id, number, {", ".join(_GIVEN)})
+              VALUES (%(facility_id)s, (SELECT last FROM taken), {", ".join(f"%({name})s" for name in _GIVEN)})
+              RETURNING number),
+     linked AS ({_LINK}),
+     told AS ({events.APPEND}),
+     work AS ({outbox.PUT})
+SELECT number FROM made
 """
 _KEEP_REASON = """
 INSERT INTO visit_reason (facility_id, visit, version, reason_sealed)
@@ -108,11 +112,11 @@ async def create(
     of the facility's service day. To be the last of its transaction: until that ends nobody else gets one. ``reason`` is
     sealed."""
     counter = numbers.counted(kind="visit", scope="facility", service_day=made.service_day)
-    numbering = await tx.asked(_INSERT, **asdict(made) | counter)
-    await tx.execute(_LINK, visit=made.visit, ticket=ticket[0], clinic=ticket[1])
+    first = {"ticket": ticket[0], "clinic": ticket[1], "rows": rows_text([event])}
+    numbering = await tx.asked(_CREATE, **_row(made) | counter | first | _work(tx, event))
+    events.touch(tx, [event])
     if reason:
         await tx.execute(_KEEP_REASON, visit=made.visit, version=made.version, reason_sealed=reason)
-    await _tell(tx, [event])
     return numbering
 
 
@@ -131,7 +135,7 @@ async def save(
         for ticket_id, visit_id, clinic in links:
             await tx.execute(_LINK, ticket=ticket_id, visit=visit_id, clinic=clinic)
         for one, _ in changed:
-            await tx.execute(_SAVE, **asdict(one))
+            await tx.execute(_SAVE, **_row(one))
             if reason:
                 await tx.execute(_KEEP_REASON, visit=one.visit, version=one.version, reason_sealed=reason)
         if changed:
@@ -143,8 +147,16 @@ async def _tell(tx: WriteTx, recorded: Sequence[Recorded]) -> None:
     await events.append(tx, recorded)
     for one in recorded:
         if one.type in TOLD:
-            payload = {"visit": one.entity.removeprefix("visit:"), "type": one.type}
-            await outbox.put(tx, "visit_event", payload, key=f"{one.stream}:{one.version}")
+            await tx.execute(outbox.PUT, **_work(tx, one))
+
+
+def _work(tx: WriteTx, event: Recorded) -> dict[str, object]:
+    payload = {"visit": event.entity.removeprefix("visit:"), "type": event.type}
+    return outbox.work(tx, "visit_event", payload, key=f"{event.stream}:{event.version}")
+
+
+def _row(one: Visit) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in FIELDS}
 
 
 def event_of(one: Visit, type_: str, *, actor: str, tx: WriteTx, **data: Any) -> Recorded:
