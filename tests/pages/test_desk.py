@@ -61,6 +61,12 @@ async def test_a_visit_from_call_to_done(desk: Page) -> None:
     await expect(desk.locator("#list-ended " + row(desk, "LAB-001"))).to_contain_text("done")
 
 
+async def test_whose_patient_somebody_is_is_said_by_name(site: Site, reception: httpx2.AsyncClient) -> None:
+    await enter(reception, "hers", doctor="dana")
+    desk = await site.desk()
+    await expect(desk.locator("#list-waiting .row")).to_contain_text("for Dana")
+
+
 async def test_the_whole_of_it_by_keys(desk: Page) -> None:
     await desk.keyboard.press("n")
     await expect(desk.locator("#now-code")).to_have_text("LAB-001")

@@ -103,16 +103,18 @@ async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:
         clinic = await facilities.clinic_found(asked)
         waiting: int = (await there.fetchall())[0]["count"]
         pace = await waits_of(here.services).pace(tx, clinic.id)
-        doctors = [one for one in await facilities.doctors(tx) if clinic.id in one.clinics] if clinic.doctors else []
-        return _card(
-            tx,
-            here,
-            clinic,
-            waiting,
-            lang,
-            wait=wait_answer(waiting, pace),
-            doctors=tuple((one.id, named(one.name, lang)) for one in doctors),
-        )
+        doctors = await _doctors(tx, clinic.id, lang) if clinic.doctors else ()
+        return _card(tx, here, clinic, waiting, lang, wait=wait_answer(waiting, pace), doctors=doctors)
+
+
+async def doctors_of(here: Context, clinic_id: str, lang: str) -> dict[str, str]:
+    """The names of a clinic's doctors, by their short names."""
+    async with here.read() as tx:
+        return dict(await _doctors(tx, clinic_id, lang))
+
+
+async def _doctors(tx: ReadTx, clinic_id: str, lang: str) -> tuple[tuple[str, str], ...]:
+    return tuple((one.id, named(one.name, lang)) for one in await facilities.doctors(tx) if clinic_id in one.clinics)
 
 
 def _card(tx: ReadTx, here: Context, clinic: Clinic, waiting: int, lang: str, **more: Any) -> ClinicCard:

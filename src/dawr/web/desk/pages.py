@@ -28,7 +28,8 @@ async def desk(request: Request) -> Response:
     chosen = _chosen(staff, request.query_params.get("clinic"))
     targets = await queries.clinic_cards(page.here, page.lang) if chosen else ()
     actor, zone = page.here.actor, page.here.facility.zone
-    own = {"clinic": chosen.clinic if chosen else None, "doctor": actor.doctor, "zone": zone}
+    doctors = await queries.doctors_of(page.here, chosen.clinic, page.lang) if chosen else {}
+    own = {"clinic": chosen.clinic if chosen else None, "doctor": actor.doctor, "doctors": doctors, "zone": zone}
     data = page.script_data(desk_texts(page.voice), **own)
     rights: dict[str, Any] = {
         "receives": actor.may(Right.VISITS),

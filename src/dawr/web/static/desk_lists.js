@@ -1,5 +1,5 @@
 // The lists of the desk. A row is made anew only when its ticket changed, so that an open menu stays open.
-import { byId, make, say, texts } from './page.js';
+import { byId, data, make, say, texts } from './page.js';
 import { count, fill } from './words.js';
 
 const SHOWN = 40;
@@ -93,7 +93,7 @@ function aboutRow(ticket) {
     part(ticket.late && texts.late, 'badge warn'),
     part(ticket.name),
     part(open && ticket.desk && fill(texts.desk, { desk: ticket.desk })),
-    part(ticket.doctor && fill(texts.for_doctor, { doctor: ticket.doctor })),
+    part(ticket.doctor && fill(texts.for_doctor, { doctor: data.doctors[ticket.doctor] ?? ticket.doctor })),
     part(!open && texts.statuses[ticket.status]),
     make('span', { 'data-since': sinceOf(ticket) ?? '' }),
   );
