@@ -17,7 +17,6 @@ from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.services import Services
 from dawr.records import queries, store_ratings
 from dawr.records.queries import Entry, Reached
-from dawr.visits import commands as visit_commands
 from dawr.visits import queries as visits
 from dawr.visits.rules import OPEN
 
@@ -43,13 +42,11 @@ async def export(tx: WriteTx, here: Context, patient_id: UUID) -> dict[str, Any]
 
 
 async def erase(tx: WriteTx, here: Context, patient_id: UUID, *, reason: str) -> list[UUID]:
-    """Destroys the keys of the person's record and takes their name off everything that was sealed with another; the ids of the
-    records erased. ``StillInUse`` while they are in the house or have an appointment to come."""
+    """Destroys the keys of the person's record; whoever holds something of theirs that was sealed with another key is told, and
+    takes it away. The ids of the records erased. ``StillInUse`` while they are in the house or have an appointment to come."""
     here.actor.require(Right.RECORDS)
     await _require_gone(tx, patient_id)
-    gone = await patients.erase(tx, here, patient_id, reason)
-    await visit_commands.forget(tx, patient_id)
-    return gone
+    return await patients.erase(tx, here, patient_id, reason)
 
 
 async def forget_words(tx: WriteTx, _: Services, gone: Sequence[UUID]) -> None:

@@ -268,13 +268,7 @@ async def of_ticket(tx: ReadTx, ticket_id: UUID) -> UUID | None:
     return await store.visit_of(tx, ticket_id)
 
 
-async def forget(tx: WriteTx, patient_id: UUID) -> int:
-    """Takes name and phone of an erased person off the tickets of their visits, also of records merged into theirs; how many
-    tickets. The reasons of their visits went with their key."""
-    family = await patient_queries.family(tx, patient_id)
-    return await forget_people(tx, await queries.tickets_of(tx, family))
-
-
 async def forget_erased(tx: WriteTx, _: Services, gone: Sequence[UUID]) -> None:
-    """Does so for records that have just been erased, or erased again after a restore: a listener."""
+    """Takes name and phone of people whose records have been erased, or erased again after a restore, off the tickets of their
+    visits. The reasons of their visits went with their keys."""
     await forget_people(tx, await queries.tickets_of(tx, gone))
