@@ -213,6 +213,8 @@ def _telling() -> list[Row]:
         row("POST /channels/{channel}/test", ADMIN, {"phone": "+97455501234"}),
         row("DELETE /channels/{channel}", ADMIN),
         row("PATCH /plugins/{plugin}", ADMIN, {"enabled": True}, answers=404),
+        row("POST /plugins/{plugin}/failures/resend", ADMIN, answers=404),
+        row("POST /plugins/{plugin}/failures/{failure}/resend", ADMIN, answers=404),
         row("POST /webhooks", ADMIN, {"url": "https://127.0.0.1:9/dawr"}),
         row("PATCH /webhooks/{webhook}", ADMIN, {"enabled": False}),
         row("POST /webhooks/{webhook}/rotate", ADMIN),
