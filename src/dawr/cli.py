@@ -315,7 +315,7 @@ def keys_add(data: DataOption = None) -> None:
 @keys.command("promote")
 def keys_promote(number: int, data: DataOption = None) -> None:
     """Seal with this key from now on: the second step, once every server knows it."""
-    _change_keys(data, lambda keyring: keyring.promote(number))
+    _change_keys(data, lambda keyring: keyring.promote(number), require=cli_keys.require_held)
 
 
 @keys.command("rotate")
@@ -330,9 +330,16 @@ def _keyring(settings: Settings) -> Keyring:
     return Keyring.load_or_create(settings.keys_file)
 
 
-def _change_keys(data: Path | None, change: Callable[[Keyring], Keyring]) -> None:
+def _change_keys(
+    data: Path | None,
+    change: Callable[[Keyring], Keyring],
+    *,
+    require: Callable[[Settings, Keyring], None] = lambda *_: None,
+) -> None:
+    """``require`` refuses keys that may not be the present ones yet."""
     settings = settings_of(quiet=True, data_dir=data)
     changed = change(_keyring(settings))
+    require(settings, changed)
     if settings.keys:
         say(f"DAWR_KEYS={changed.to_setting()}")
     else:

@@ -95,6 +95,20 @@ def retire(
     )
 
 
+def require_held(settings: Settings, keyring: Keyring) -> None:
+    """``KeyringError`` while a running server or worker does not know the key that would seal."""
+    with _owner(settings) as connection:
+        work = Resealing(connection, keyring, PLACES)
+        work.require_same_keys()
+        without = work.holders_without(keyring.primary_id)
+    if without:
+        raise KeyringError(
+            f"{without} of the running servers and workers do not know key {keyring.primary_id} yet, and could not open what it "
+            "seals. Hand the keys to them and start them again, then run this once more. "
+            f"(One that was killed is believed to run for {LIVES_SECONDS} seconds.)"
+        )
+
+
 def _require_known(work: Resealing, keyring: Keyring) -> None:
     without = work.holders_without(keyring.primary_id)
     if without:

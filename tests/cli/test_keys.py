@@ -129,6 +129,25 @@ def test_a_server_that_does_not_know_the_key_comes_first_however_long_it_runs(da
     assert opened(owner, keyring(dawr).retire(1)) == texts
 
 
+def test_a_key_is_not_promoted_before_every_server_knows_it(dawr: Dawr, owner: Owner) -> None:
+    keyring(dawr)
+    assert dawr("admin", "keys", "add").code == 0
+    running(owner, 1)
+    answer = dawr("admin", "keys", "promote", "2")
+    assert (answer.code, "do not know key 2 yet" in answer.errors) == (1, True)
+    assert keyring(dawr).primary_id == 1
+    running(owner, 1, 2)
+    assert dawr("admin", "keys", "promote", "2").code == 0
+    assert keyring(dawr).primary_id == 2
+
+
+def test_a_key_of_a_setting_neither(dawr: Dawr, owner: Owner) -> None:
+    added = Keyring.generate().add().to_setting()
+    running(owner, 1)
+    answer = dawr("admin", "keys", "promote", "2", DAWR_KEYS=added)
+    assert (answer.code, answer.output) == (1, "")
+
+
 @pytest.mark.parametrize("command", ["admin facility list", "export doctors --facility nowhere"])
 def test_every_program_says_which_keys_it_holds(dawr: Dawr, owner: Owner, command: str) -> None:
     owner.execute("CREATE RULE kept AS ON DELETE TO key_holder DO INSTEAD NOTHING")

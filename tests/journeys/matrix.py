@@ -62,7 +62,8 @@ WHY = {"reason": "Because of the test"}
 TICKET = {"ticket": "$ticket"}
 HOURS = {"weekday": "mon", "from": "00:00", "to": "23:00", "slot_minutes": 30, "capacity": 50, "clinic": "$clinic"}
 POINT = base64.urlsafe_b64encode(b"\4" + bytes(64)).rstrip(b"=").decode()
-PUSH = TICKET | {"endpoint": "https://push.example.org/4711", "p256dh": POINT, "auth": "A" * 22}
+BROWSER = {"endpoint": "https://push.example.org/4711", "p256dh": POINT, "auth": "A" * 22}
+PUSH = TICKET | BROWSER
 SMS = {"url": "https://127.0.0.1:9/send"}
 HUB = {"hub.mode": "subscribe", "hub.verify_token": "not the token", "hub.challenge": "4711"}
 RULES = {"late_minutes": 15, "no_show_minutes": 30, "offer_minutes": 60, "reminders": [120]}
@@ -166,6 +167,8 @@ def _comings() -> list[Row]:
         row("POST /appointments/waiting", DESK, {"patient": "$merged", "doctor": "$doctor"}),
         row("POST /appointments/waiting/{waiting}/withdraw", DESK),
         row("PUT /appointments/rules", ADMIN, RULES),
+        row(f"POST {one}/push", DESK, BROWSER),
+        row(f"POST {one}/push/stop", DESK, {"endpoint": BROWSER["endpoint"]}),
         *(
             row(f"POST {one}/{verb}", DESK)
             for verb in ("earlier", "earlier/stop", "accept", "decline", "no-show", "check-in", "cancel")
@@ -174,7 +177,7 @@ def _comings() -> list[Row]:
 
 
 def _queue() -> list[Row]:
-    push_end = {"ticket": "$ticket", "endpoint": PUSH["endpoint"]}
+    push_end = {"ticket": "$ticket", "endpoint": BROWSER["endpoint"]}
     return [
         row("POST /queue/enter", ANYBODY, {"clinic": "$clinic", "user": "somebody", "doctor": "$doctor"}),
         row("POST /queue/verify", ANYBODY, {"clinic": "$clinic", "phone": "+97455501234"}),
@@ -213,6 +216,8 @@ def _telling() -> list[Row]:
         row("POST /channels/{channel}/test", ADMIN, {"phone": "+97455501234"}),
         row("DELETE /channels/{channel}", ADMIN),
         row("PATCH /plugins/{plugin}", ADMIN, {"enabled": True}, answers=404),
+        row("POST /plugins/{plugin}/failures/resend", ADMIN, answers=404),
+        row("POST /plugins/{plugin}/failures/{failure}/resend", ADMIN, answers=404),
         row("POST /webhooks", ADMIN, {"url": "https://127.0.0.1:9/dawr"}),
         row("PATCH /webhooks/{webhook}", ADMIN, {"enabled": False}),
         row("POST /webhooks/{webhook}/rotate", ADMIN),

@@ -2,6 +2,7 @@
 
 import base64
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -10,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from dawr.accounts.rules import Role
 from dawr.notifications import store_channels
+from dawr.notifications.store_channels import About
 from tests.conftest import House, Live, found_house
 
 MAIL = {
@@ -161,7 +163,7 @@ async def ticket_of(client: httpx2.AsyncClient, user: str = "amina") -> tuple[st
 
 async def browsers(house: House, ticket: str) -> int:
     async with house.services.db.read(house.facility.id) as tx:
-        return len(await store_channels.subscriptions(tx, ticket))  # type: ignore[arg-type]
+        return len(await store_channels.subscriptions(tx, About("ticket", UUID(ticket))))
 
 
 async def test_a_browser_subscribes_with_the_ticket_s_secret(live: Live, house: House) -> None:

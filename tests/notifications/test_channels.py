@@ -25,7 +25,7 @@ from dawr.notifications.channels.push import Push, public_key, raw
 from dawr.notifications.channels.sms import Sms
 from dawr.notifications.channels.whatsapp import WhatsApp
 from dawr.notifications.rules_channels import Message, Outcome, Reached, Reason
-from dawr.notifications.store_channels import Subscription
+from dawr.notifications.store_channels import About, Subscription
 from dawr.platform.ids import new_id
 from dawr.platform.services import Services
 from tests.conftest import House, found_house, make_services
@@ -204,7 +204,9 @@ async def subscribed(house: House, vendor: Vendor, ticket: Any) -> None:
     point = _BROWSER.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
     made = Subscription(f"{vendor.url}/push/4711", _b64(point), _b64(_AUTH))
     async with house.services.db.write(house.facility.id) as tx:
-        await store_channels.subscribe(tx, house.services.keyring, id=new_id(tx.now), ticket=ticket, made=made)
+        await store_channels.subscribe(
+            tx, house.services.keyring, About("ticket", ticket), id=new_id(tx.now), made=made
+        )
 
 
 @pytest.fixture(params=sorted(KINDS))

@@ -1,4 +1,4 @@
-"""The patient's page of an appointment. It has no script, so every test is one without."""
+"""The patient's page of an appointment: all of it but the messages to a browser works without a script."""
 
 from datetime import timedelta
 
@@ -6,8 +6,10 @@ import httpx2
 import pytest
 from playwright.async_api import Page, expect
 
-from dawr.appointments import queries
+from dawr.accounts.rules import SYSTEM
+from dawr.appointments import commands, queries
 from dawr.appointments.rules import Appointment, Status
+from dawr.notifications import store_channels
 from dawr.platform.i18n import LANGUAGES
 from dawr.web.assets import FOLDER
 from tests.appointments.conftest import MONDAY, Practice, daily
@@ -15,6 +17,8 @@ from tests.conftest import Live, found_house
 from tests.pages.conftest import Site
 from tests.pages.test_delivery import FIRST_PAGE_BYTES
 from tests.pages.test_languages import check
+from tests.pages.test_push import opened as push_page
+from tests.pages.test_push import subscribed
 
 
 @pytest.fixture
@@ -39,6 +43,27 @@ async def test_it_shows_who_where_and_when(site: Site, practice: Practice) -> No
     for text in ("Monday, March 3, 2031", "10:00", "Dana", "Lab"):
         await expect(shown).to_contain_text(text)
     assert await page.locator("script").count() == 0
+
+
+async def test_a_browser_is_told_about_it_on_request(site: Site, practice: Practice) -> None:
+    async with site.house.here().write() as tx:
+        settings = {"contact": "mailto:it@example.org"}
+        await store_channels.save(tx, site.house.services.keyring, SYSTEM, "push", settings)
+    one = await practice.book("10:00")
+    page = await push_page(site, {"follow": follow(practice, one)})
+    button = page.locator("#push button")
+    await expect(button).to_have_text("Remind me on this device")
+    await button.click()
+    await expect(page.locator("#push p")).to_contain_text("We tell you on this device")
+    assert await subscribed(site) == 1
+    await page.reload()
+    await expect(button).to_have_text("Tell me no more")
+    await button.click()
+    await expect(button).to_have_text("Remind me on this device")
+    assert await subscribed(site) == 0
+    await practice.step(commands.cancel, one)
+    await page.reload()
+    assert await page.locator("#push").count() == 0
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

@@ -1,12 +1,13 @@
 """The doctor's pages: the consultation from the desk to the next patient, the history, the doctor's own day."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, Route, ViewportSize, expect
 
-from dawr.consultations.commands import Finding, complete
+from dawr.consultations.commands import Finding, amend, complete
 from dawr.patients import commands as patients
 from dawr.patients.rules import Identity
 from dawr.visits import commands as visits
@@ -135,6 +136,78 @@ async def test_a_doctor_who_is_a_stranger_reads_the_history_for_a_reason(site: S
     site.forgive("403")
 
 
+async def saved(site: Site, house: House) -> Page:
+    """Dana's page after she has saved notes that she now looks at closely."""
+    await arrive(house)
+    page = await consulting(site)
+    await page.fill("#consult-notes", NOTES)
+    await page.select_option("#consult-outcome", "treated")
+    await page.click("#saving [value=finish]")
+    await page.click("#look")
+    await expect(page.locator("#notes-versions li")).to_have_count(1)
+    return page
+
+
+async def test_notes_are_amended_and_what_stood_before_stays_readable(site: Site, house: House) -> None:
+    page = await saved(site, house)
+    assert await page.input_value("#amend-notes") == NOTES
+    await page.fill("#amend-notes", "Asthma after all.")
+    await page.select_option("#amend-outcome", "follow_up")
+    await page.click("#amend-form .primary")
+    await expect(page.locator("#saved-title")).to_have_text("Another version for LAB-001 is saved.")
+    await page.click("#history-open")
+    kept = page.locator("#history-list [data-kind=consultation]")
+    await expect(kept).to_contain_text("Asthma after all.")
+    await expect(kept.locator(".badge")).to_have_text("amended")
+    await kept.get_by_role("button").click()
+    await expect(page.locator("#notes-versions li")).to_contain_text(["Asthma after all.", "Cough for two weeks."])
+
+
+async def test_a_consultation_is_withdrawn_for_a_reason(site: Site, house: House) -> None:
+    page = await saved(site, house)
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#notes-versions li")).to_have_count(0)
+    await page.click("#history-open")
+    kept = page.locator("#history-list [data-kind=consultation]")
+    await kept.get_by_role("button").click()
+    await page.click("#withdrawing summary")
+    await page.click("#withdraw-form .danger")
+    await expect(page.locator("#withdraw-reason-mistake")).to_be_visible()
+    await page.fill("#withdraw-reason", "another patient")
+    await page.click("#withdraw-form .danger")
+    await expect(kept.locator(".badge")).to_have_text("entered in error")
+    await expect(kept).to_be_focused()
+    await kept.get_by_role("button").click()
+    await expect(page.locator("#notes-versions li")).to_contain_text(["another patient", "Cough for two weeks."])
+    await expect(page.locator("#amend-form")).to_be_hidden()
+
+
+async def test_a_version_that_came_between_is_shown_and_nothing_typed_is_lost(site: Site, house: House) -> None:
+    page = await saved(site, house)
+    await page.fill("#amend-notes", "Mine.")
+    async with house.here().write() as tx:
+        row = await tx.row("SELECT id, author FROM consultation")
+        assert row is not None
+        here = house.here(replace(house.dana, account_id=row["author"]))
+        await amend(tx, here, row["id"], notes="From the other room.", outcome=None)
+    await page.click("#amend-form .primary")
+    await expect(page.locator("#notes-versions li")).to_contain_text(["From the other room.", "Cough for two weeks."])
+    assert await page.input_value("#amend-notes") == "Mine."
+    await page.click("#amend-form .primary")
+    await expect(page.locator("#saved-title")).to_contain_text("Another version")
+    site.forgive("409")
+
+
+async def test_only_the_author_changes_notes_and_colleagues_of_the_clinic_read_them(site: Site, room: Room) -> None:
+    patient, ticket = await room.patient()
+    await room.consulted(ticket)
+    page = await site.doctor(f"/history/{patient}")
+    await page.locator("#history-list [data-kind=consultation] button").click()
+    await expect(page.locator("#notes-versions li")).to_contain_text(["Cough for two weeks."])
+    await expect(page.locator("#amend-form")).to_be_hidden()
+    await expect(page.locator("#withdrawing")).to_be_hidden()
+
+
 async def test_a_long_history_is_read_page_by_page(site: Site, room: Room) -> None:
     patient, ticket = await room.patient()
     for _ in range(10):
@@ -200,6 +273,10 @@ async def test_every_language_on_any_screen(
     await page.click("#saving [value=finish]")
     await expect(page.locator("#saved-title")).to_be_focused()
     await check(page, lang)
+    await page.click("#look")
+    await page.click("#withdrawing summary")
+    await check(page, lang)
+    await page.keyboard.press("Escape")
     await page.click("#saved a")
     await expect(page.locator("#day-count")).to_have_text("1")
     await check(page, lang)

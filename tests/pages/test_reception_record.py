@@ -67,6 +67,49 @@ async def test_what_a_colleague_changed_meanwhile_is_shown_and_nothing_typed_is_
     site.forgive("409")
 
 
+@pytest.mark.parametrize("path", [r"/patients/[^/]+$", r"/patients/[^/]+/open$"], ids=["refused", "compared"])
+async def test_what_a_colleague_changed_in_another_record_comes_too_late(
+    site: Site, reception: httpx2.AsyncClient, path: str
+) -> None:
+    patient = (await registered(reception, phone="55501234"))["patient"]
+    await registered(reception, "Zubaida", phone="55509999")
+    page = await opened(site, "editing")
+    late: list[Route] = []
+    await page.fill("#edit-name", "Amina Mine")
+    await reception.patch(f"{API}/patients/{patient}", json={"name": "Amina Theirs", "email": "amina@example.org"})
+    await page.route(re.compile(path), lambda route: late.append(route), times=1)
+    async with page.expect_request(re.compile(path)):
+        await page.click("#edit-form .primary")
+    await choose(page, "Zubaida")
+    await page.click("#editing > summary")
+    await page.fill("#edit-email", "zubaida@example.org")
+    await late[0].continue_()
+    await expect(page.locator("#error")).to_contain_text("Amina Khan: what was typed was not saved")
+    await expect(page.locator("#edit-name-mistake")).to_be_hidden()
+    assert await page.input_value("#edit-name") == "Zubaida"
+    await page.click("#edit-form .primary")
+    await expect(page.locator("#person-name")).to_have_text("Zubaida")
+    await expect(page.locator("#person-about")).to_contain_text("+97455509999")
+    assert (await now(reception, patient))["name"] == "Amina Theirs"
+    site.forgive("409")
+
+
+async def test_what_was_saved_late_does_not_come_back_on_the_screen(site: Site, reception: httpx2.AsyncClient) -> None:
+    patient = (await registered(reception))["patient"]
+    await registered(reception, "Zubaida")
+    page = await opened(site, "editing")
+    late: list[Route] = []
+    await page.fill("#edit-name", "Amina Mine")
+    await page.route(re.compile(r"/patients/[^/]+$"), lambda route: late.append(route), times=1)
+    async with page.expect_request(re.compile(r"/patients/[^/]+$")):
+        await page.click("#edit-form .primary")
+    await choose(page, "Zubaida")
+    await late[0].continue_()
+    await expect(page.locator("#said")).to_contain_text("Amina Mine: saved.")
+    await expect(page.locator("#person-name")).to_have_text("Zubaida")
+    assert (await now(reception, patient))["name"] == "Amina Mine"
+
+
 async def test_one_person_registered_twice_is_merged_and_taken_apart(site: Site, reception: httpx2.AsyncClient) -> None:
     first = (await registered(reception, "Amina Khan", phone="55501234"))["patient"]
     await registered(reception, "Amina Kahn", phone="55501234", email="amina@example.org")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,35 @@ async def test_what_fails_is_tried_again_and_then_skipped_and_shown(
         assert [one.error for one in await followers.failures(tx, follower("broken"))] == [
             "RuntimeError: the other side is down"
         ]
+
+
+BREAKS_AT_FIRST = """
+import pathlib
+class Plugin:
+    @hookimpl
+    def on_ticket_entered(self, happening):
+        note(happening)
+        if not pathlib.Path(os.environ["DAWR_PLUGIN_NOTES"] + ".mended").exists():
+            raise RuntimeError("the other side is down")
+"""
+
+
+async def test_what_was_skipped_is_told_again_when_somebody_asks(
+    house: House, install: Install, notes: Notes, tmp_path: Path
+) -> None:
+    plugin = install("mended", NOTING + BREAKS_AT_FIRST)
+    floor = await begun(house, plugin)
+    await floor.enter("amina")
+    for _ in range(TRIES):
+        await turn(house, plugin)
+        await at_once(house, "mended")
+    (tmp_path / "notes.mended").touch()
+    async with house.services.db.write(house.facility.id) as tx:
+        await followers.ask_again(tx, follower("mended"))
+    assert await turn(house, plugin)
+    assert {one["id"] for one in notes()} == {"queue:lab:1"}
+    assert len(notes()) == TRIES + 1
+    assert (await state(house, "mended")).failures == 0
 
 
 HANGS = """

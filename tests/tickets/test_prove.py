@@ -1,7 +1,7 @@
 """Clinics where presence itself is private: a phone number is proved before a ticket is given."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,10 +12,13 @@ import orjson
 import pytest
 
 from dawr.accounts.rules import SYSTEM, Role
+from dawr.facilities import commands as changes
 from dawr.facilities.rules import Entry
 from dawr.notifications import commands_send, commands_stop, store_channels
 from dawr.notifications.addresses import Addresses
+from dawr.platform.db import WriteTx
 from dawr.platform.errors import TooManyRequests
+from dawr.platform.idempotency import Key
 from dawr.platform.ratelimit import RateLimiter
 from dawr.tickets import commands_proof, jobs
 from dawr.tickets.api_proof import SENT_TO, Verify, verify
@@ -209,13 +212,15 @@ async def test_the_answer_is_the_same_for_whoever_is_known(private: House, amina
     assert [(one.status_code, sorted(one.json())) for one in answers] == [(201, ["expires_at", "verification"])] * 2
 
 
-async def asked_within_limits(house: House, phone: str = PHONE, clinic: str = "lab", **settings: Any) -> str:
+async def asked_within_limits(
+    house: House, phone: str = PHONE, clinic: str = "lab", key: Key | None = None, **settings: Any
+) -> str:
     """Each time from another device at another address."""
     services = house.services
     limits = RateLimiter(services.db.pool, services.keyring, metrics=services.metrics, enabled=True)
     changed = services.settings.model_copy(update=settings)
     here = house.here(services=replace(services, limits=limits, settings=changed))
-    asking = replace(here, device=uuid4().hex, address=f"192.0.2.{uuid4()}")
+    asking = replace(here, device=uuid4().hex, address=f"192.0.2.{uuid4()}", idempotency_key=key)
     answer = await verify(Verify(clinic=clinic, phone=phone), asking)
     assert answer.status_code == 201
     return str(orjson.loads(answer.body)["verification"])
@@ -224,6 +229,38 @@ async def asked_within_limits(house: House, phone: str = PHONE, clinic: str = "l
 async def codes_sent(house: House) -> int:
     async with house.here().read() as tx:
         return int(await tx.value("SELECT count(*) FROM delivery WHERE facility_id = %(facility_id)s"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tx: changes.close_clinic(tx, SYSTEM, clinic="lab"),
+        lambda tx: changes.pause_clinic(tx, SYSTEM, clinic="lab"),
+        lambda tx: changes.archive_clinic(tx, SYSTEM, clinic="lab", open_tickets=None),
+        lambda tx: changes.change_clinic(tx, SYSTEM, clinic="lab", settings={"entry": Entry.OPEN}),
+    ],
+    ids=["closed", "paused", "archived", "asks no more"],
+)
+async def test_what_was_answered_is_answered_again_whatever_the_clinic_does_since(
+    private: House, amina: Client, change: Callable[[WriteTx], Awaitable[Any]]
+) -> None:
+    body, key = {"clinic": "lab", "phone": PHONE}, {"Idempotency-Key": "asked-only-once-1"}
+    first = await amina.post(f"{QUEUE}/verify", json=body, headers=key)
+    await typed(amina, first.json()["verification"], code(private, first.json()["verification"]))
+    async with private.here().write() as tx:
+        await change(tx)
+    again = await amina.post(f"{QUEUE}/verify", json=body, headers=key)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert (await amina.post(f"{QUEUE}/verify", json=body)).status_code in (404, 409)
+
+
+async def test_what_was_answered_is_answered_again_whatever_the_limits_are(private: House) -> None:
+    key = Key("device", b"asked-only-once", lambda _: (1, b"the same body"))
+    first = await asked_within_limits(private, key=key, codes_per_facility_per_hour=1)
+    assert await asked_within_limits(private, key=key, codes_per_facility_per_hour=1) == first
+    with pytest.raises(TooManyRequests):
+        await asked_within_limits(private, codes_per_facility_per_hour=1)
+    assert await codes_sent(private) == 1
 
 
 async def test_a_number_is_sent_no_more_codes_and_nobody_is_told(private: House, amina: Client) -> None:

@@ -11,7 +11,7 @@ import pytest
 from dawr.accounts.rules import Role
 from dawr.facilities.rules import ClinicNotFound, DoctorNotFound, QueuePaused
 from dawr.patients import commands as patients
-from dawr.patients.rules import PatientNotFound
+from dawr.patients.rules import MergedMeanwhile, PatientNotFound
 from dawr.platform.db import Answers, WriteTx
 from dawr.platform.errors import Forbidden
 from dawr.tickets.rules import AlreadyInQueue, Priority
@@ -143,6 +143,31 @@ async def test_a_visit_of_a_merged_record_is_the_surviving_one_s(reception: Rece
     with pytest.raises(AlreadyInQueue) as refused:
         await reception.visit(twin)
     assert refused.value.extra == {"visit": str(made.visit)}
+
+
+async def test_a_record_that_is_merged_away_meanwhile_is_to_be_asked_for_again(reception: Reception) -> None:
+    amina, twin = await reception.patient(), await reception.patient()
+    here = reception.here()
+    async with here.write() as merging:
+        await patients.merge(merging, here, twin, into=amina)
+        visiting = asyncio.create_task(reception.visit(twin))
+        while not await merging.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    with pytest.raises(MergedMeanwhile):
+        await visiting
+    made = await reception.visit(twin)
+    assert (made.patient, made.number) == (amina, 1)
+
+
+async def test_a_record_that_is_erased_meanwhile_is_not_found(reception: Reception) -> None:
+    amina, here = await reception.patient(), reception.here(reception.house.ada)
+    async with here.write() as erasing:
+        await patients.erase(erasing, here, amina, "asked for it")
+        visiting = asyncio.create_task(reception.visit(amina))
+        while not await erasing.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+    with pytest.raises(PatientNotFound):
+        await visiting
 
 
 async def test_the_desk_sees_the_patient_s_name_and_phone(live: Live, reception: Reception) -> None:

@@ -105,6 +105,39 @@ async def test_who_stands_there_under_either_record_does_not_enter_again(recepti
     assert (await reception.visit(other.patient)).patient == other.patient
 
 
+async def test_a_ticket_that_was_set_aside_does_not_come_back_beside_the_other(reception: Reception) -> None:
+    first, second = await reception.visit(), await reception.visit()
+    await merge(reception, second, into=first)
+    with pytest.raises(AlreadyInQueue):
+        await reception.undo(second)
+    await reception.step(first, Step.CALL, Step.DONE)
+    assert await reception.undo(second) is Status.WAITING
+    with pytest.raises(AlreadyInQueue):
+        await reception.undo(first)
+
+
+async def test_who_was_gone_does_not_come_back_beside_their_other_ticket(reception: Reception) -> None:
+    first, gone = await reception.visit(), await reception.visit()
+    await reception.step(gone, Step.CALL, Step.NO_SHOW)
+    await merge(reception, gone, into=first)
+    with pytest.raises(AlreadyInQueue):
+        await reception.step(gone, Step.REJOIN)
+    await part(reception, gone)
+    await reception.step(gone, Step.REJOIN)
+    assert await states(reception, first, gone) == [("waiting", ["waiting"])] * 2
+
+
+async def test_a_transfer_is_not_taken_back_to_where_the_other_ticket_is(reception: Reception) -> None:
+    moved, other = await reception.visit(), await reception.visit()
+    await reception.transfer(moved)
+    await merge(reception, moved, into=other)
+    with pytest.raises(AlreadyInQueue):
+        await reception.undo(moved)
+    await part(reception, moved)
+    await reception.undo(moved)
+    assert await states(reception, moved) == [("waiting", ["waiting", "cancelled"])]
+
+
 async def test_another_facilitys_queues_are_left_alone(reception: Reception) -> None:
     elsewhere = await reception.elsewhere()
     theirs = await elsewhere.visit()

@@ -49,7 +49,7 @@ async def consultation(
         found, versions = await commands.open_notes(tx, here, consultation, reason=access_reason)
     said = [one for one in versions if one.standing is not Standing.ENTERED_IN_ERROR]
     told = {"notes": said[-1].notes, "versions": [one.answer() for one in versions]}
-    return answer(queries.card(found) | told)
+    return answer(queries.card(found) | told | {"mine": found.author == here.actor.account_id})
 
 
 @router.get("/consultations/{consultation}/accesses", responses=documented(401, 403) | answers(shapes.AccessesAnswer))

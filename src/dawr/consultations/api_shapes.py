@@ -101,6 +101,7 @@ class NoteAnswer(BaseModel):
 class OpenedConsultation(ConsultationAnswer):
     notes: str | None
     versions: list[NoteAnswer]
+    mine: bool = Field(description="Whether the reader is the author, who alone may change it")
 
 
 class AccessAnswer(BaseModel):

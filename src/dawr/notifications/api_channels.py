@@ -1,32 +1,27 @@
-"""A facility's channels over HTTP: their settings for administrators, and browsers that want to be told about a ticket."""
+"""A facility's channels over HTTP: their settings, for administrators."""
 
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path
 from pydantic import Field, StrictBool, StringConstraints, TypeAdapter, ValidationError, model_validator
 from starlette.responses import Response
 
-from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
-from dawr.notifications import commands_try, queries, store_channels, texts
+from dawr.notifications import commands_try, store_channels, texts
 from dawr.notifications.channel import channels_of
-from dawr.notifications.channels.push import raw
 from dawr.notifications.channels.sms import GATEWAYS
 from dawr.notifications.rules import ChannelNotFound, Moment, masked
 from dawr.notifications.rules_channels import Outcome
-from dawr.notifications.store_channels import Configured, Subscription
+from dawr.notifications.store_channels import Configured
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Invalid
 from dawr.platform.http.bodies import Body, Phone, Slug
 from dawr.platform.http.context import context
 from dawr.platform.http.once import answer
 from dawr.platform.http.problems import documented
-from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
-from dawr.tickets import queries as tickets
 
 router = APIRouter(prefix="/api/v1", tags=["channels"])
 Here = Annotated[Context, Depends(context)]
@@ -38,7 +33,6 @@ Address = Annotated[str, StringConstraints(pattern=r"^[^@\s<>]{1,64}@[A-Za-z0-9.
 Texts = Annotated[dict[Annotated[str, StringConstraints(max_length=60)], Text], Field(max_length=30)]
 TRIALS = Limit("channel_test", 6, timedelta(minutes=1), 6)
 TRIALS_A_DAY = Limit("channel_test_day", 60, timedelta(days=1), 60)
-SUBSCRIBING = Limit("push_subscribe", 20, timedelta(minutes=1), 20)
 
 
 # Settings. What is secret is never shown again; where it is left out of a change, it stays as it was.
@@ -220,53 +214,3 @@ def _open_part(name: str, value: Any) -> Any:
     if name in SECRET:
         return True
     return value.partition("?")[0] if name == "url" else value
-
-
-# Browsers
-
-
-class PushSubscription(Body):
-    """What the browser's ``PushManager.subscribe`` gave."""
-
-    ticket: UUID
-    endpoint: Annotated[str, StringConstraints(pattern=r"^https://[^\s@/]+/\S+$", max_length=1000)]
-    p256dh: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{86,88}=?$")]
-    auth: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{22}={0,2}$")]
-
-
-class PushEnd(Body):
-    ticket: UUID
-    endpoint: Annotated[str, StringConstraints(max_length=1000)]
-
-
-@router.get("/push/key", responses=documented())
-async def push_key(here: Here) -> Response:
-    """The key that a browser subscribes with; null where this facility sends none."""
-    async with here.read() as tx:
-        return answer({"key": await queries.push_key(tx, here.services)})
-
-
-@router.post("/queue/push", status_code=201, responses=documented(401, 403, 404))
-async def subscribe(body: PushSubscription, here: Here) -> Response:
-    """The holder of a ticket's secret is told about it in this browser; a ticket has up to five."""
-    await here.services.limits.check((SUBSCRIBING, here.address))
-    actor = tickets.viewer(here, body.ticket)
-    tickets.require_viewer(actor, body.ticket)
-    if len(raw(body.p256dh)) != 65:
-        raise Invalid
-    made = Subscription(body.endpoint, body.p256dh, body.auth)
-    async with here.write() as tx:
-        view = await tickets.seen_by(tx, here, actor, body.ticket)
-        # What is sent links to the ticket by its secret: it is for who holds it, and for those who may change the ticket anyway.
-        if actor.kind != "patient":
-            actor.require(Right.QUEUE, view.ticket.clinic)
-        await store_channels.subscribe(tx, here.services.keyring, id=new_id(tx.now), ticket=body.ticket, made=made)
-    return answer({"ticket": str(body.ticket), "subscribed": True}, 201)
-
-
-@router.post("/queue/push/stop", responses=documented(401, 403, 404))
-async def unsubscribe(body: PushEnd, here: Here) -> Response:
-    tickets.require_viewer(tickets.viewer(here, body.ticket), body.ticket)
-    async with here.write() as tx:
-        await store_channels.unsubscribe(tx, here.services.keyring, ticket=body.ticket, endpoint=body.endpoint)
-    return answer({"ticket": str(body.ticket), "subscribed": False})

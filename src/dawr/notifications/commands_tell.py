@@ -143,9 +143,8 @@ async def _people(tx: WriteTx, here: Context, facts: Sequence[Fact]) -> dict[str
         contact = contacts.get(fact.ticket) if fact.ticket else None
         person = await _person(tx, here, patient, contact)
         if person is not None:
-            found[fact.key] = replace(
-                person, visit=visit or fact.visit, reached=replace(person.reached, ticket=fact.ticket)
-            )
+            reached = replace(person.reached, ticket=fact.ticket, appointment=fact.appointment)
+            found[fact.key] = replace(person, visit=visit or fact.visit, reached=reached)
     return found
 
 

@@ -188,7 +188,7 @@ def _to_patient(moment: Moment, channels: Iterable[str], **more: object) -> list
 
 
 _QUEUE_CHANNELS = ("push", "sms")
-_APPOINTMENT_CHANNELS = ("email", "sms")
+_APPOINTMENT_CHANNELS = ("email", "sms", "push")
 DEFAULTS = (
     *_to_patient(Moment.YOUR_TURN, _QUEUE_CHANNELS),
     *_to_patient(Moment.NEXT, ("push",)),

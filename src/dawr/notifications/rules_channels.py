@@ -21,6 +21,7 @@ class Reached:
     email: str | None = field(default=None, repr=False)
     country: str | None = None
     ticket: UUID | None = None
+    appointment: UUID | None = None
     patient: UUID | None = None
     allowed: frozenset[str] | None = None
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import orjson
@@ -27,6 +27,7 @@ from dawr.platform import events
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.schema import facility_table
+from dawr.platform.services import Services
 
 MOST_SUBSCRIPTIONS = 5
 STREAM = "channel:"
@@ -45,10 +46,13 @@ push_subscription = facility_table(
     Column("subscription", Uuid, primary_key=True),
     Column("endpoint", LargeBinary, nullable=False),
     Column("subscription_sealed", LargeBinary, nullable=False),
-    Column("ticket", Uuid, nullable=False),
+    Column("ticket", Uuid),
+    Column("appointment", Uuid),
     Column("gone", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", DateTime(timezone=True), nullable=False),
     UniqueConstraint("facility_id", "ticket", "endpoint"),
+    UniqueConstraint("facility_id", "appointment", "endpoint"),
+    CheckConstraint("num_nonnulls(ticket, appointment) = 1", name="about"),
     CheckConstraint("octet_length(endpoint) = 16", name="endpoint"),
     Index("push_subscription_created_idx", "facility_id", "created_at"),
 )
@@ -64,25 +68,54 @@ ON CONFLICT (facility_id, channel) DO UPDATE SET
   settings_sealed = excluded.settings_sealed, version = c.version + 1, changed_at = excluded.changed_at
 RETURNING version
 """
-_HOLD_TICKET = "SELECT 1 FROM ticket WHERE facility_id = %(facility_id)s AND id = %(ticket)s FOR NO KEY UPDATE"
+# What a browser is told about, by the column that names it: held while its browsers are counted.
+_HOLD = {
+    "ticket": "SELECT 1 FROM ticket WHERE facility_id = %(facility_id)s AND id = %(about)s FOR NO KEY UPDATE",
+    "appointment": """
+SELECT 1 FROM appointment WHERE facility_id = %(facility_id)s AND appointment = %(about)s FOR NO KEY UPDATE
+""",
+}
 _SUBSCRIBE = """
-INSERT INTO push_subscription (facility_id, subscription, endpoint, subscription_sealed, ticket, created_at)
-SELECT %(facility_id)s, %(id)s, %(endpoint)s, %(sealed)s, %(ticket)s, %(at)s
-WHERE (SELECT count(*) FROM push_subscription WHERE facility_id = %(facility_id)s AND ticket = %(ticket)s) < %(most)s
-ON CONFLICT (facility_id, ticket, endpoint) DO NOTHING
+INSERT INTO push_subscription (facility_id, subscription, endpoint, subscription_sealed, {kind}, created_at)
+SELECT %(facility_id)s, %(id)s, %(endpoint)s, %(sealed)s, %(about)s, %(at)s
+WHERE (SELECT count(*) FROM push_subscription WHERE facility_id = %(facility_id)s AND {kind} = %(about)s) < %(most)s
+ON CONFLICT (facility_id, {kind}, endpoint) DO NOTHING
 """
 _UNSUBSCRIBE = """
-DELETE FROM push_subscription WHERE facility_id = %(facility_id)s AND ticket = %(ticket)s AND endpoint = %(endpoint)s
+DELETE FROM push_subscription WHERE facility_id = %(facility_id)s AND {kind} = %(about)s AND endpoint = %(endpoint)s
 """
 _OF_TICKET = """
 SELECT subscription FROM push_subscription WHERE facility_id = %(facility_id)s AND ticket = %(ticket)s AND NOT gone
+"""
+# Whoever follows an appointment hears of the earlier one, too, that takes its place once it is accepted; each browser once.
+_OF_APPOINTMENT = """
+WITH RECURSIVE line AS (
+  SELECT %(appointment)s::uuid AS appointment
+  UNION
+  SELECT w.instead_of FROM line
+  JOIN appointment a ON a.facility_id = %(facility_id)s AND a.appointment = line.appointment
+  JOIN appointment_waiting w ON w.facility_id = a.facility_id AND w.waiting = a.waiting
+  WHERE w.instead_of IS NOT NULL
+)
+SELECT DISTINCT ON (p.endpoint) p.subscription FROM line
+JOIN push_subscription p ON p.facility_id = %(facility_id)s AND p.appointment = line.appointment AND NOT p.gone
+ORDER BY p.endpoint, p.subscription
 """
 _SUBSCRIPTION = """
 SELECT subscription_sealed FROM push_subscription
 WHERE facility_id = %(facility_id)s AND subscription = %(id)s AND NOT gone
 """
 _GONE = "UPDATE push_subscription SET gone = true WHERE facility_id = %(facility_id)s AND subscription = %(id)s"
-_OLD = "DELETE FROM push_subscription WHERE facility_id = %(facility_id)s AND created_at < %(before)s"
+_OLD = """
+DELETE FROM push_subscription p WHERE p.facility_id = %(facility_id)s AND p.created_at < %(before)s AND NOT EXISTS (
+  SELECT FROM appointment a
+  WHERE a.facility_id = p.facility_id AND a.appointment = p.appointment AND a.starts > %(before)s)
+"""
+_FORGET_PEOPLE = """
+DELETE FROM push_subscription p USING appointment a
+WHERE p.facility_id = %(facility_id)s AND a.facility_id = p.facility_id AND a.appointment = p.appointment
+  AND a.patient = ANY(%(patients)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,24 +175,34 @@ class Subscription:
     auth: str
 
 
-async def subscribe(tx: WriteTx, keyring: Keyring, *, id: UUID, ticket: UUID, made: Subscription) -> None:
-    """Keeps a browser for a ticket, once; one more than ``MOST_SUBSCRIPTIONS`` is not kept."""
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a browser is told about: a ``ticket`` or an ``appointment``."""
+
+    kind: Literal["ticket", "appointment"]
+    id: UUID
+
+
+async def subscribe(tx: WriteTx, keyring: Keyring, about: About, *, id: UUID, made: Subscription) -> None:
+    """Keeps a browser for a ticket or an appointment, once; one more than ``MOST_SUBSCRIPTIONS`` is not kept."""
     facility = str(tx.facility_id)
     content = orjson.dumps({"endpoint": made.endpoint, "p256dh": made.p256dh, "auth": made.auth}).decode()
     sealed = keyring.seal(content, facility=facility, where=f"push_subscription:{id}")
-    await tx.execute(_HOLD_TICKET, ticket=ticket)
+    await tx.execute(_HOLD[about.kind], about=about.id)
     endpoint = _endpoint(tx, keyring, made.endpoint)
-    await tx.execute(
-        _SUBSCRIBE, id=id, endpoint=endpoint, sealed=sealed, ticket=ticket, at=tx.now, most=MOST_SUBSCRIPTIONS
-    )
+    kept = {"id": id, "endpoint": endpoint, "sealed": sealed, "about": about.id}
+    await tx.execute(_SUBSCRIBE.replace("{kind}", about.kind), at=tx.now, most=MOST_SUBSCRIPTIONS, **kept)
 
 
-async def unsubscribe(tx: WriteTx, keyring: Keyring, *, ticket: UUID, endpoint: str) -> None:
-    await tx.execute(_UNSUBSCRIBE, ticket=ticket, endpoint=_endpoint(tx, keyring, endpoint))
+async def unsubscribe(tx: WriteTx, keyring: Keyring, about: About, *, endpoint: str) -> None:
+    statement = _UNSUBSCRIBE.replace("{kind}", about.kind)
+    await tx.execute(statement, about=about.id, endpoint=_endpoint(tx, keyring, endpoint))
 
 
-async def subscriptions(tx: ReadTx, ticket: UUID) -> Sequence[UUID]:
-    return [row["subscription"] for row in await tx.rows(_OF_TICKET, ticket=ticket)]
+async def subscriptions(tx: ReadTx, about: About) -> Sequence[UUID]:
+    """The browsers that are told about it, each once."""
+    statement = _OF_TICKET if about.kind == "ticket" else _OF_APPOINTMENT
+    return [row["subscription"] for row in await tx.rows(statement, **{about.kind: about.id})]
 
 
 async def subscription(tx: ReadTx, keyring: Keyring, id: UUID) -> Subscription | None:
@@ -176,8 +219,13 @@ async def forget(tx: WriteTx, id: UUID) -> None:
 
 
 async def forget_old(tx: WriteTx, before: datetime) -> int:
-    """Drops the subscriptions of tickets that are long over; how many."""
+    """Drops the subscriptions of tickets and appointments that are long over; how many."""
     return await tx.execute(_OLD, before=before)
+
+
+async def forget_people(tx: WriteTx, _: Services, patients: Sequence[UUID]) -> None:
+    """Drops those of the appointments of patients who are erased: a listener."""
+    await tx.execute(_FORGET_PEOPLE, patients=list(patients))
 
 
 def _endpoint(tx: ReadTx, keyring: Keyring, endpoint: str) -> bytes:

@@ -72,8 +72,8 @@ async def ask_to_hold(tx: WriteTx, patient_id: UUID) -> Answers:
 
 
 async def held(tx: WriteTx, here: Context, asked: Answers, patient_id: UUID) -> PatientCard:
-    """The record that was asked for, the one to link to. ``PatientNotFound`` for an unknown or erased one. Whoever shows it to
-    staff follows with ``note_opened``."""
+    """The record that was asked for, the one to link to. ``PatientNotFound`` for an unknown or erased one, ``MergedMeanwhile``
+    where it was merged away while this waited for it. Whoever shows it to staff follows with ``note_opened``."""
     return await store.held(tx, here, asked, patient_id)
 
 

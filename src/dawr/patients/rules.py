@@ -44,6 +44,13 @@ class CannotMerge(Conflict):
     title = N_("These two records cannot be merged")
 
 
+class MergedMeanwhile(Conflict):
+    """Whoever asks again gets to the record that answers now."""
+
+    code = "merged_meanwhile"
+    title = N_("This patient's record was merged with another one just now; please try again")
+
+
 class NotMerged(Conflict):
     code = "not_merged"
     title = N_("This record is not merged into another one")

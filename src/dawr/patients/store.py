@@ -13,7 +13,7 @@ from dawr.facilities.queries import Context
 from dawr.patients import events, fields, queries, store_tables  # noqa: F401 - whoever writes rows needs the tables declared
 from dawr.patients.phones import region_of
 from dawr.patients.queries import reason_place
-from dawr.patients.rules import CannotMerge, Identity, NotMerged, PatientCard, PatientNotFound, Purpose
+from dawr.patients.rules import CannotMerge, Identity, MergedMeanwhile, NotMerged, PatientCard, PatientNotFound, Purpose
 from dawr.patients.tokens import Token, Tokens
 from dawr.patients.vault import PatientKey
 from dawr.platform.crypto import Keyring
@@ -170,8 +170,10 @@ async def ask_to_hold(tx: WriteTx, patient_id: UUID) -> Answers:
 async def held(tx: WriteTx, here: Context, asked: Answers, patient_id: UUID) -> PatientCard:
     row = await asked.fetchone()
     if row is None:
-        # Unknown, erased, or merged away while this waited for it.
-        return await queries.card(tx, here, await hold(tx, patient_id))
+        if (await queries.card(tx, here, patient_id)).erased:
+            raise PatientNotFound
+        # A queue may be locked by now, and records come before queues: the one that answers now is not waited for here.
+        raise MergedMeanwhile
     return queries.card_of(tx, here.services.keyring, row)
 
 

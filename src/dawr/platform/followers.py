@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer,
 
 from dawr.platform import events
 from dawr.platform.db import Database, ReadTx, Stream, WriteTx
-from dawr.platform.errors import Unavailable
+from dawr.platform.errors import N_, NotFound, Unavailable
 from dawr.platform.events import EPOCH, START, Place, Recorded
 from dawr.platform.retry import in_time
 from dawr.platform.schema import define_function, facility_table
@@ -150,6 +150,11 @@ WHERE facility_id = %(facility_id)s AND follower = %(name)s ORDER BY no DESC LIM
 """
 
 
+class FailureNotFound(NotFound):
+    code = "failure_not_found"
+    title = N_("There is no such skipped message")
+
+
 class Failed(Exception):
     """A happening could not be told; the message is what is shown of it. It is tried ``tries`` times, then skipped and kept as
     a failure; ``None`` tries for ever, since it is not the happening's fault (the other side is away)."""
@@ -232,9 +237,10 @@ async def failures(tx: ReadTx, name: str, *, limit: int = 100) -> list[Failure]:
     return [Failure(**row) for row in await tx.rows(_FAILURES, name=name, limit=limit)]
 
 
-async def ask_again(tx: WriteTx, name: str, no: int | None = None) -> int:
-    """A happening that was skipped, or every one, is to be told once more, out of its order; how many there are."""
-    return await tx.execute(_ASK_AGAIN, name=name, no=no)
+async def ask_again(tx: WriteTx, name: str, no: int | None = None) -> None:
+    """A happening that was skipped, or every one, is to be told once more, out of its order. ``FailureNotFound``."""
+    if not await tx.execute(_ASK_AGAIN, name=name, no=no) and no is not None:
+        raise FailureNotFound
 
 
 async def due(db: Database, wanted: str) -> list[tuple[UUID, str]]:

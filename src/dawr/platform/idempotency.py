@@ -89,8 +89,14 @@ async def claim(tx: WriteTx, key: Key) -> Outcome | None:
     key_id, fingerprint = key.sign(None)
     if await tx.execute(_CLAIM, caller=key.caller, key=key.key, key_id=key_id, fingerprint=fingerprint, at=tx.now):
         return None
+    return await earlier(tx, key)
+
+
+async def earlier(tx: ReadTx, key: Key) -> Outcome | None:
+    """The outcome where this very request was answered before. ``KeyReused`` for another one."""
     row = await tx.row(_FIND, caller=key.caller, key=key.key)
-    assert row is not None
+    if row is None:
+        return None
     if row["fingerprint"] != key.sign(row["key_id"])[1]:
         raise KeyReused
     return Outcome(row["status"], row["record"], row["note"])

@@ -1,7 +1,6 @@
 """A facility's plugins over HTTP, for its administrators."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path
@@ -14,6 +13,7 @@ from dawr.platform import followers
 from dawr.platform.db import ReadTx
 from dawr.platform.http.bodies import Body
 from dawr.platform.http.context import context
+from dawr.platform.http.failures import FailureNo, failures, resend
 from dawr.platform.http.once import answer
 from dawr.platform.http.problems import documented
 from dawr.plugins.rules import PluginNotFound, follower
@@ -49,9 +49,21 @@ async def plugin_failures(plugin: NameInPath, here: Here) -> Response:
     """The latest hundred happenings that it could not do."""
     _require(here, plugin)
     async with here.read() as tx:
-        found = await followers.failures(tx, follower(plugin))
-    items: list[dict[str, Any]] = [{**asdict(one), "at": one.at.isoformat()} for one in found]
-    return answer({"items": items, "next": None})
+        return answer(await failures(tx, follower(plugin)))
+
+
+@router.post("/plugins/{plugin}/failures/resend", responses=documented(401, 403))
+async def resend_plugin_failures(plugin: NameInPath, here: Here) -> Response:
+    """Tells it everything again that it could not do, oldest first."""
+    _require(here, plugin)
+    return await resend(here, follower(plugin), None)
+
+
+@router.post("/plugins/{plugin}/failures/{failure}/resend", responses=documented(401, 403))
+async def resend_plugin_failure(plugin: NameInPath, failure: FailureNo, here: Here) -> Response:
+    """Tells it one happening again that it could not do: under its id, out of its order."""
+    _require(here, plugin)
+    return await resend(here, follower(plugin), failure)
 
 
 def _require(here: Context, plugin: str) -> None:

@@ -13,14 +13,16 @@ WHERE facility_id = %(facility_id)s AND id = ANY(%(tickets)s)
 """
 _BELONGS_TO = f"""
 UPDATE ticket t SET person = %(person)s
-WHERE t.facility_id = %(facility_id)s AND t.id = %(ticket)s AND t.person IS NOT NULL AND NOT EXISTS (
-  SELECT FROM ticket WHERE facility_id = t.facility_id AND clinic = t.clinic AND person = %(person)s AND {IS_OPEN} AND id <> t.id)
+WHERE t.facility_id = %(facility_id)s AND t.id = %(ticket)s AND t.person IS NOT NULL
+  AND (t.ended_at IS NOT NULL OR NOT EXISTS (
+    SELECT FROM ticket
+    WHERE facility_id = t.facility_id AND clinic = t.clinic AND person = %(person)s AND {IS_OPEN} AND id <> t.id))
 """
 
 
 async def belongs_to(tx: WriteTx, ticket: UUID, person: bytes) -> None:
-    """Writes the index of who it is anew, unless another open ticket of the queue has it: two who were served at once may be
-    one person since. What was forgotten stays so."""
+    """Writes the index of who it is anew; not that of an open ticket where another one of the queue has it: two who were served
+    at once may be one person since. What was forgotten stays so."""
     await tx.execute(_BELONGS_TO, ticket=ticket, person=person)
 
 

@@ -79,8 +79,8 @@ async def create(
 async def begin(tx: WriteTx, here: Context, patient_id: UUID, wish: Wish) -> Begun:
     """Enters the patient where they wish to go and gives the visit the facility's next number of the service day.
 
-    Raises ``PatientNotFound``, ``ClinicNotFound``, ``DoctorNotFound``, ``AlreadyInQueue`` and whatever keeps somebody out of a
-    queue; then no number is used up. Whoever checks in for an ``appointment`` was authorised by it.
+    Raises ``PatientNotFound``, ``MergedMeanwhile``, ``ClinicNotFound``, ``DoctorNotFound``, ``AlreadyInQueue`` and whatever keeps
+    somebody out of a queue; then no number is used up. Whoever checks in for an ``appointment`` was authorised by it.
     """
     if wish.appointment is None:
         here.actor.require(Right.VISITS)

@@ -5,6 +5,7 @@ where it has no other; parting the records on the same day takes that back.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from itertools import groupby
 from uuid import UUID
 
@@ -37,10 +38,18 @@ async def follow_records(tx: WriteTx, _: Services, news: Sequence[Regrouped]) ->
 
 
 async def _name_anew(tx: WriteTx, here: Context, families: Mapping[UUID, Sequence[UUID]]) -> None:
-    """Has each person's tickets stand for the record that answers for them, so that nobody enters a queue they stand in."""
+    """Has each person's tickets stand for the record that answers for them, so that nobody enters a queue they stand in; also
+    those that are over and may come back to it."""
     for person, family in families.items():
-        for _, group in groupby(_in_order(await queries_people.standing(tx, family)), key=_clinic):
-            await belongs_to(tx, here, next(group).ticket, user=person_of(person))
+        stands = groupby(_in_order(await queries_people.standing(tx, family)), key=_clinic)
+        tickets_of_one = [next(group).ticket for _, group in stands]
+        tickets_of_one += [one.ticket for one in await queries_people.ended(tx, family, day=_today(tx, here))]
+        for ticket in tickets_of_one:
+            await belongs_to(tx, here, ticket, user=person_of(person))
+
+
+def _today(tx: WriteTx, here: Context) -> date:
+    return here.facility.service_day(tx.now)
 
 
 def _in_order(standing: Sequence[Standing]) -> list[Standing]:
@@ -52,10 +61,10 @@ def _clinic(one: Standing) -> str:
 
 
 async def _hold(tx: WriteTx, here: Context, families: Sequence[Sequence[UUID]]) -> None:
-    """The queues that any of these people stand in, or stood in until their tickets were set aside."""
+    """The queues that any of these people stand in, or stood in on this service day."""
     people = [one for family in families for one in family]
     asked = [one.clinic for one in await queries_people.standing(tx, people)]
-    asked += [one.clinic for one in await queries_people.set_aside(tx, people, day=here.facility.service_day(tx.now))]
+    asked += [one.clinic for one in await queries_people.ended(tx, people, day=_today(tx, here))]
     await hold(tx, here.facility, set(asked))
 
 
@@ -73,9 +82,8 @@ async def _set_aside(tx: WriteTx, here: Context, standing: Sequence[Standing]) -
 
 
 async def _give_back(tx: WriteTx, here: Context, families: Sequence[Sequence[UUID]]) -> None:
-    today = here.facility.service_day(tx.now)
     for family in families:
-        for one in await queries_people.set_aside(tx, family, day=today):
+        for one in await queries_people.set_aside(tx, family, day=_today(tx, here)):
             stands_in = {each.clinic for each in await queries_people.standing(tx, family)}
             if one.clinic not in stands_in:
                 await take_back(tx, here, one.ticket)

@@ -18,6 +18,12 @@ JOIN visit_ticket vt ON vt.facility_id = v.facility_id AND vt.visit = v.visit
 JOIN ticket t ON t.facility_id = vt.facility_id AND t.id = vt.ticket
 WHERE v.facility_id = %(facility_id)s AND v.patient = ANY(%(patients)s) AND v.{IS_OPEN} AND t.status = ANY(%(open)s)
 """
+_ENDED = """
+SELECT t.id AS ticket, t.clinic FROM visit v
+JOIN visit_ticket vt ON vt.facility_id = v.facility_id AND vt.visit = v.visit
+JOIN ticket t ON t.facility_id = vt.facility_id AND t.id = vt.ticket
+WHERE v.facility_id = %(facility_id)s AND v.patient = ANY(%(patients)s) AND t.ended_day >= %(day)s
+"""
 _OF_DAY = """
 SELECT visit FROM visit WHERE facility_id = %(facility_id)s AND patient = ANY(%(patients)s) AND service_day = %(day)s
 ORDER BY visit
@@ -43,7 +49,9 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class Ended:
+    """A ticket of a visit that is over, and may come back on the day on which it ended."""
+
     ticket: UUID
     clinic: str
 
@@ -54,7 +62,12 @@ async def standing(tx: ReadTx, patients: Collection[UUID]) -> list[Standing]:
     return [Standing(**(row | {"status": Status(row["status"])})) for row in rows]
 
 
-async def set_aside(tx: ReadTx, patients: Collection[UUID], *, day: date) -> list[SetAside]:
+async def ended(tx: ReadTx, patients: Collection[UUID], *, day: date) -> list[Ended]:
+    """The tickets of these records' visits that are over since this service day."""
+    return [Ended(**row) for row in await tx.rows(_ENDED, patients=list(patients), day=day)]
+
+
+async def set_aside(tx: ReadTx, patients: Collection[UUID], *, day: date) -> list[Ended]:
     """The tickets of these records that a merge has cancelled on this service day, and to which nothing has happened since."""
     found = []
     for row in await tx.rows(_OF_DAY, patients=list(patients), day=day):
@@ -64,5 +77,5 @@ async def set_aside(tx: ReadTx, patients: Collection[UUID], *, day: date) -> lis
                 last = await events.last(tx, ticket)
                 # Written in the same transaction as the cancelling.
                 if last is not None and last.at == told.at:
-                    found.append(SetAside(UUID(ticket), told.data["clinic"]))
+                    found.append(Ended(UUID(ticket), told.data["clinic"]))
     return found

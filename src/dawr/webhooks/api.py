@@ -1,27 +1,28 @@
 """A facility's webhooks over HTTP, for its administrators."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends
 from pydantic import Field, StrictBool, StringConstraints
 from starlette.responses import Response
 
 from dawr.facilities.queries import Context
 from dawr.platform import followers
 from dawr.platform.db import ReadTx, WriteTx
-from dawr.platform.followers import Failure, State
+from dawr.platform.followers import State
 from dawr.platform.http.bodies import Body
 from dawr.platform.http.context import context
+from dawr.platform.http.failures import FailureNo, failures, resend
 from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
 from dawr.platform.idempotency import Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.ratelimit import Limit
 from dawr.webhooks import commands, queries, store
-from dawr.webhooks.rules import FailureNotFound, Webhook, follower, fresh_secret
+from dawr.webhooks.rules import Webhook, follower, fresh_secret
 
 router = APIRouter(prefix="/api/v1/webhooks", tags=["webhooks"])
 CHANGES = documented(401, 403, 409)
@@ -121,37 +122,19 @@ async def webhook_failures(webhook: UUID, here: Here) -> Response:
     store.require(here.actor)
     async with here.read() as tx:
         await queries.webhook(tx, here.services.keyring, webhook)
-        found = await followers.failures(tx, follower(webhook))
-    return answer({"items": _failures(found), "next": None})
+        return answer(await failures(tx, follower(webhook)))
 
 
 @router.post("/{webhook}/failures/resend", responses=CHANGES)
 async def resend_failures(webhook: UUID, here: Here) -> Response:
     """Sends everything again that was refused and skipped, oldest first."""
-    return await _resend(here, webhook, None)
+    return await resend(here, follower(webhook), None, load=lambda tx: store.load_for(tx, here, webhook))
 
 
 @router.post("/{webhook}/failures/{failure}/resend", responses=CHANGES)
-async def resend_failure(webhook: UUID, failure: Annotated[int, Path(ge=1, lt=2**63)], here: Here) -> Response:
+async def resend_failure(webhook: UUID, failure: FailureNo, here: Here) -> Response:
     """Sends one message again that was refused and skipped: under its id, out of its order."""
-    return await _resend(here, webhook, failure)
-
-
-async def _resend(here: Context, webhook: UUID, failure: int | None) -> Response:
-    async def work(tx: WriteTx) -> Outcome:
-        found = await store.load_for(tx, here, webhook)
-        if not await followers.ask_again(tx, follower(found.id), failure) and failure:
-            raise FailureNotFound
-        return outcome(webhook)
-
-    async def show(tx: WriteTx, _: Outcome) -> dict[str, Any]:
-        return {"items": _failures(await followers.failures(tx, follower(webhook))), "next": None}
-
-    return await once(here, work, show)
-
-
-def _failures(found: list[Failure]) -> list[dict[str, Any]]:
-    return [{**asdict(one), "at": one.at.isoformat()} for one in found]
+    return await resend(here, follower(webhook), failure, load=lambda tx: store.load_for(tx, here, webhook))
 
 
 async def _one(tx: ReadTx, here: Context, webhook: UUID) -> dict[str, Any]:

@@ -22,11 +22,6 @@ class WebhookNotFound(NotFound):
     title = N_("There is no such webhook here")
 
 
-class FailureNotFound(NotFound):
-    code = "failure_not_found"
-    title = N_("There is no such skipped message")
-
-
 class TooManyWebhooks(Conflict):
     code = "too_many_webhooks"
     title = N_("There are as many webhooks as a facility can have")

@@ -18,7 +18,7 @@ from joserfc.jwk import ECKey
 from dawr.notifications import store_channels
 from dawr.notifications.channels.shelf import NO_ANSWER, Shelf, away, told
 from dawr.notifications.rules_channels import Message, Outcome, Pace, Reached, Reason, Result
-from dawr.notifications.store_channels import Subscription
+from dawr.notifications.store_channels import About, Subscription
 from dawr.platform.addresses import Network
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import ReadTx
@@ -38,7 +38,8 @@ class Push:
     pace = Pace(per_second=50, burst=100, at_once=16, seconds=15.0, rests=False)
 
     def __init__(self, services: Services, *, private: Sequence[Network] = ()) -> None:
-        """``private`` is for tests: whoever holds a ticket names the address, so nothing of the hospital's own may be asked."""
+        """``private`` is for tests: whoever holds a ticket or an appointment names the address, so nothing of the hospital's own
+        may be asked."""
         self._services = services
         self._shelf = Shelf(services, self.name)
         self._outgoing = Outgoing(private=private)
@@ -47,9 +48,13 @@ class Push:
         return await self._shelf.settings_in(tx) is not None
 
     async def addresses(self, tx: ReadTx, services: Services, person: Reached) -> Sequence[str]:
-        if person.ticket is None:
+        if person.ticket is not None:
+            about = About("ticket", person.ticket)
+        elif person.appointment is not None:
+            about = About("appointment", person.appointment)
+        else:
             return ()
-        return [str(one) for one in await store_channels.subscriptions(tx, person.ticket)]
+        return [str(one) for one in await store_channels.subscriptions(tx, about)]
 
     async def send(self, message: Message) -> Result:
         settings = await self._shelf.settings(message.facility_id)

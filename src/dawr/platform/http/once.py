@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from dawr.platform import idempotency
-from dawr.platform.db import WriteTx
+from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.idempotency import Key, Outcome
 
 REPLAYED = "Idempotent-Replayed"
@@ -23,6 +23,15 @@ class Place(Protocol):
     def idempotency_key(self) -> Key | None: ...
 
     def write(self) -> AbstractAsyncContextManager[WriteTx]: ...
+
+
+class Glance(Protocol):
+    """What is needed of a request's context to look whether it was answered before."""
+
+    @property
+    def idempotency_key(self) -> Key | None: ...
+
+    def read(self) -> AbstractAsyncContextManager[ReadTx]: ...
 
 
 Work = Callable[[WriteTx], Awaitable[Outcome]]
@@ -43,6 +52,15 @@ async def once(here: Place, work: Work, show: Show, *, same: Sequence[str] = ())
             kept = {name: content[name] for name in same}
             await idempotency.keep(tx, key, replace(outcome, note={**outcome.note, **kept}))
     return answer(content, outcome.status, replayed=earlier is not None)
+
+
+async def answered(here: Glance) -> bool:
+    """Whether this very request was answered before: what would keep a new one out is then not asked."""
+    key = here.idempotency_key
+    if key is None:
+        return False
+    async with here.read() as tx:
+        return await idempotency.earlier(tx, key) is not None
 
 
 def outcome(record: UUID | str, *, status: int = 200, **note: Any) -> Outcome:

@@ -47,11 +47,13 @@ async def history(request: Request, patient: UUID) -> Response:
         return sign_in_page(page)
     page.here.actor.require(Right.CONSULT)
     data = page.script_data(history_texts(page.voice), **await _common(page), patient=str(patient))
-    return _private(page.render("history.html", staff=staff, data=data))
+    return _private(page.render("history.html", staff=staff, data=data, outcomes=outcomes(page.voice)))
 
 
 async def _common(page: Page) -> dict[str, Any]:
-    return {"zone": page.here.facility.zone} | await places(page.here, page.lang)
+    found = await places(page.here, page.lang)
+    mine = [one["clinic"] for one in found["clinics"] if page.here.actor.may(Right.CONSULT, one["clinic"])]
+    return {"zone": page.here.facility.zone, "consults_in": mine} | found
 
 
 def _private(response: Response) -> Response:

@@ -16,6 +16,8 @@ def consultation_texts(voice: Voice) -> Texts:
         "ended": _("%(code)s is over (%(status)s). Nothing more can be saved for it."),
         "away": _("%(code)s is not at a desk now (%(status)s). What you write can be saved once they are called."),
         "saved": _("The consultation of %(code)s is saved."),
+        "saved_again": _("Another version for %(code)s is saved."),
+        "withdrawn": _("The consultation of %(code)s is withdrawn."),
         "saved_and_sent": _("The consultation of %(code)s is saved; the patient was sent on to %(clinic)s."),
     }
 
@@ -33,6 +35,8 @@ def history_texts(voice: Voice) -> Texts:
         "appointment_statuses": appointment_statuses(voice),
         "amended": _("amended"),
         "entered_in_error": _("entered in error"),
+        "closer": _("Versions and changes"),
+        "version": _("Version %(number)s"),
         "no_notes": _("The notes are gone: this patient was erased."),
         "minutes": voice.plural(lambda n: voice.t.ngettext("%(num)s min", "%(num)s min", n)),
     }

@@ -1,5 +1,5 @@
 """The page of an appointment, for whoever holds its secret address: look, move, cancel, answer an offer, wait for an earlier
-time, check in. It needs no script."""
+time, check in. It needs no script; one offers messages to the browser."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from dawr.appointments import queries as appointments
 from dawr.facilities.rules import ONE_DAY, named
+from dawr.notifications import queries as notifications
 from dawr.web import inside
 from dawr.web.errors import PageRoute
 from dawr.web.inside import Answer
@@ -25,7 +26,7 @@ from dawr.web.patient.queries_appointment import (
     last_first_day,
     today,
 )
-from dawr.web.patient.texts import appointment_states
+from dawr.web.patient.texts import appointment_states, appointment_texts
 from dawr.web.render import Page, form_of, private, static_root_of
 
 router = APIRouter(route_class=PageRoute)
@@ -128,6 +129,7 @@ async def _ask(page: Page, secret: str, appointment_id: UUID, verb: str, body: M
 async def _appointment_page(page: Page, secret: str, appointment_id: UUID, answer: Answer | None = None) -> Response:
     shown = await appointment_page(page.here, appointment_id, page.lang)
     headline, sentence = appointment_states(page.voice)[shown.state]
+    push = await _push(page, shown)
     response = page.render(
         "appointment.html",
         status=answer.status if answer else 200,
@@ -138,8 +140,21 @@ async def _appointment_page(page: Page, secret: str, appointment_id: UUID, answe
         sentence=sentence % {"time": shown.answer_by},
         offer=_offer(page, shown),
         error=answer.explanation if answer else None,
+        **push,
     )
     return private(response)
+
+
+async def _push(page: Page, shown: AppointmentPage) -> dict[str, Any]:
+    """What offers messages to the browser, while there may be any; without it the page has no script."""
+    key = None
+    if shown.one.status in appointments.STANDING:
+        async with page.here.read() as tx:
+            key = await notifications.push_key(tx, page.here.services)
+    if key is None:
+        return {"push_key": None}
+    own = {"appointment": str(shown.one.appointment), "push": key, "worker": f"{static_root_of(page.request)}/sw.js"}
+    return {"push_key": key, "data": page.script_data(appointment_texts(page.voice), **own)}
 
 
 def _offer(page: Page, shown: AppointmentPage) -> str | None:

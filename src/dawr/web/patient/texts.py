@@ -26,13 +26,26 @@ def ticket_texts(voice: Voice) -> Texts:
         "late_sent": _("The staff know that you are late."),
         "title_called": _("Your turn: %(code)s"),
         "rated": _("Thank you for telling us."),
+        "push_start": _("Tell me when it is my turn"),
+        **_push_texts(voice),
+    }
+
+
+@cache
+def appointment_texts(voice: Voice) -> Texts:
+    _ = voice.t.gettext
+    return {"push_start": _("Remind me on this device"), **_push_texts(voice)}
+
+
+def _push_texts(voice: Voice) -> Texts:
+    _ = voice.t.gettext
+    return {
         "push": {
             "unsupported": _("This browser can tell you only while this page is open."),
             "denied": _("Your browser does not allow messages from this page. You can change that in its settings."),
             "off": "",
             "on": _("We tell you on this device, also when this page is closed."),
         },
-        "push_start": _("Tell me when it is my turn"),
         "push_stop": _("Tell me no more"),
     }
 

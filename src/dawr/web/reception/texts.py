@@ -76,6 +76,8 @@ def _keeping(voice: Voice) -> Texts:
     _ = voice.t.gettext
     return {
         "saved": _("Saved."),
+        "saved_of": _("%(name)s: saved."),
+        "not_saved_of": _("%(name)s: what was typed was not saved. Please open the record and try again."),
         "phone_number": _("Phone %(number)s"),
         "changed_meanwhile": _(
             "A colleague changed this record meanwhile. What you typed is still here; where they wrote something else, it is "

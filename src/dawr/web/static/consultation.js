@@ -7,6 +7,7 @@ import { live } from './live.js';
 import { draftOf } from './draft.js';
 import { startHistory } from './history.js';
 import { startInbox } from './inbox.js';
+import { openNotes } from './notes.js';
 import { clinicName, facts, nameOf } from './reception_words.js';
 import { startSession } from './session.js';
 
@@ -27,6 +28,7 @@ const draft = draftOf(`${data.root}/${data.ticket.ticket}`, data.account);
 const ahead = Date.parse(data.now) - Date.now(); // of this computer's clock
 let { ticket } = data;
 let saved = false;
+let kept = null; // the consultation that was saved here
 let asked = 0; // an answer that something younger has overtaken is not shown
 
 function learn(answer) {
@@ -153,7 +155,7 @@ function offerCode() {
 async function save(button) {
   const wish = body();
   try {
-    await change('/api/v1/consultations', wish, { key: keyOf(wish) });
+    kept = await change('/api/v1/consultations', wish, { key: keyOf(wish) });
   } catch (refusal) {
     if (!refusal.passing) draft.write(typed());
     if (refusal.status === 409 && !(refusal.code in PLACES)) await lookAgain();
@@ -171,6 +173,18 @@ function finish(wish) {
   say(byId('saved-title'), fill(said, { code: ticket.code, clinic: clinicName(wish.refer_to) }));
   learn({ ...ticket, status: wish.refer_to ? 'transferred' : 'done' });
   byId('saved-title').focus();
+}
+
+function look() {
+  openNotes(kept.consultation, {
+    failed,
+    changed: ({ status }) => {
+      const withdrawn = status === 'entered_in_error';
+      say(byId('saved-title'), fill(withdrawn ? texts.withdrawn : texts.saved_again, { code: ticket.code }));
+      byId('look').hidden = withdrawn;
+      byId('saved-title').focus();
+    },
+  });
 }
 
 async function callNext() {
@@ -202,6 +216,7 @@ function start() {
   });
   for (const button of byId('calling').children) button.addEventListener('click', () => step(button));
   byId('call-next').addEventListener('click', callNext);
+  byId('look').addEventListener('click', look);
   paint();
   setInterval(tick, 1000);
   if (data.visit) openVisit();

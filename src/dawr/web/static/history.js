@@ -1,7 +1,8 @@
 // One patient's history for a doctor: opened with a click, newest first, page by page; with a reason where one is asked for.
-import { ask, byId, make, texts } from './page.js';
+import { ask, byId, data, make, texts } from './page.js';
 import { count } from './words.js';
 import { Mistake, filled, onSubmit, question } from './forms.js';
+import { openNotes } from './notes.js';
 import { clinicName, doctorName } from './reception_words.js';
 import { moment } from './times.js';
 
@@ -30,7 +31,7 @@ export function startHistory(patient, { before = () => null, failed }) {
     const first = !next;
     const answer = await page(next);
     const place = list.children.length;
-    list.append(...answer.items.map(entry));
+    list.append(...answer.items.map((one) => entry(one, failed)));
     ({ next } = answer);
     list.hidden = !list.children.length;
     byId('history-none').hidden = Boolean(list.children.length);
@@ -70,8 +71,8 @@ function askForReason() {
   form.elements.reason.focus();
 }
 
-function entry(one) {
-  const parts = { visit, consultation, appointment }[one.kind](one);
+function entry(one, failed) {
+  const parts = { visit, consultation, appointment }[one.kind](one, failed);
   const title = make('h3', {}, make('span', {}, texts.kinds[one.kind]), make('small', {}, moment(one.at)));
   return make('li', { tabindex: '-1', 'data-kind': one.kind }, title, ...parts);
 }
@@ -85,12 +86,25 @@ const visit = (one) => [
 const appointment = (one) => [line(doctorName(one.doctor), clinicName(one.clinic), texts.appointment_statuses[one.status])];
 
 /** What is withdrawn stays readable, and says so. */
-function consultation(one) {
+function consultation(one, failed) {
   const standing = { amended: 'warn', entered_in_error: 'error' }[one.status];
   const minutes = Math.round(one.duration_seconds / 60);
   return [
     line(clinicName(one.clinic), one.doctor && doctorName(one.doctor), texts.outcomes[one.outcome] ?? one.outcome, count(texts.minutes, minutes)),
     standing ? make('p', {}, make('span', { class: `badge ${standing}` }, texts[one.status])) : null,
     make('p', { class: 'notes', dir: 'auto' }, one.notes ?? texts.no_notes),
+    data.consults_in.includes(one.clinic) ? closer(one, failed) : null,
   ];
+}
+
+/** Its versions; what becomes of it there shows here. */
+function closer(one, failed) {
+  const button = make('button', { type: 'button', class: 'button quiet' }, texts.closer);
+  const changed = (after) => {
+    const next = entry({ ...one, ...after }, failed);
+    button.closest('li').replaceWith(next);
+    next.focus();
+  };
+  button.addEventListener('click', () => openNotes(one.consultation, { changed, failed }));
+  return make('p', {}, button);
 }

@@ -3,10 +3,11 @@ import { Refusal, data, memory, post, say, texts } from './page.js';
 
 const possible = 'serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis;
 
-/** Wires the button in `box` for one ticket. A browser has one subscription; which tickets it is for is remembered here too. */
-export async function offerPush(box, ticket, headers) {
+/** Wires the button in `box`; `path` takes browsers, `about` tells it for what. A browser has one subscription; what it is for is
+ * remembered here too, under `id`. */
+export async function offerPush(box, { path, about, id }, headers) {
   const [button, state] = [box.querySelector('button'), box.querySelector('p')];
-  const name = `push.${ticket}`;
+  const name = `push.${id}`;
 
   function paint(now, words = texts.push[now]) {
     button.hidden = now === 'unsupported' || now === 'denied';
@@ -19,14 +20,14 @@ export async function offerPush(box, ticket, headers) {
     const allowed = await Notification.requestPermission();
     if (allowed !== 'granted') return paint(allowed === 'denied' ? 'denied' : 'off');
     const { endpoint, keys } = (await subscribe()).toJSON();
-    await post('/api/v1/queue/push', { ticket, endpoint, p256dh: keys.p256dh, auth: keys.auth }, { headers });
+    await post(path, { ...about, endpoint, p256dh: keys.p256dh, auth: keys.auth }, { headers });
     memory.set(name, true);
     return paint('on');
   }
 
   async function stop() {
     const subscription = await known();
-    if (subscription) await post('/api/v1/queue/push/stop', { ticket, endpoint: subscription.endpoint }, { headers });
+    if (subscription) await post(`${path}/stop`, { ...about, endpoint: subscription.endpoint }, { headers });
     memory.set(name, null);
     paint('off');
   }

@@ -2,6 +2,7 @@
 import { byId, make, texts } from './page.js';
 import { fill, latin } from './words.js';
 import { Mistake, alter, clearMistakes, mark, onSubmit, question } from './forms.js';
+import { nameOf } from './reception_words.js';
 
 const MOST_PHONES = 5;
 const SIMPLE = ['name', 'gender', 'national_id', 'record_number', 'language', 'email'];
@@ -13,27 +14,25 @@ const PLACES = { names: 'name_ar', phone: 'phones', preferences: 'quiet_from' };
 
 const panel = byId('editing');
 const form = byId('edit-form');
-let card = null; // the record as it was read
-let base = null; // the same as the form has it
+let reading = null; // `card`, the record as it was read, and `base`, the same as the form has it
 
 /** `patient()` is the chosen card; `changed(card)` is told of the one that was saved. */
-export function startEditing({ patient, changed, said }) {
-  onSubmit(form, () => save({ changed, said }), PLACES);
-  panel.addEventListener('toggle', () => panel.open && !card && begin(patient()));
+export function startEditing({ patient, changed, said, failed }) {
+  onSubmit(form, () => save({ changed, said, failed }), PLACES);
+  panel.addEventListener('toggle', () => panel.open && !reading && begin(patient()));
   byId('edit-phone-more').addEventListener('click', () => addPhone('').focus());
 }
 
 export function forgetEditing() {
   panel.open = false;
-  card = null;
+  reading = null;
   form.reset();
   clearMistakes(form);
 }
 
 function begin(patient) {
-  card = patient;
-  base = shown(patient);
-  for (const [name, value] of Object.entries(base)) put(name, value);
+  reading = { card: patient, base: shown(patient) };
+  for (const [name, value] of Object.entries(reading.base)) put(name, value);
 }
 
 /** A record as its form has it: each field a text, lists with a line for each. */
@@ -55,7 +54,7 @@ function shown(patient) {
 function typed() {
   const sent = new FormData(form);
   const lines = (name) => sent.getAll(name).map((one) => one.trim()).filter(Boolean).join('\n');
-  return { ...Object.fromEntries(Object.keys(base).map((name) => [name, lines(name)])), birth_year: latin(lines('birth_year')) };
+  return { ...Object.fromEntries(Object.keys(reading.base).map((name) => [name, lines(name)])), birth_year: latin(lines('birth_year')) };
 }
 
 function put(name, value) {
@@ -84,7 +83,7 @@ function addPhone(value) {
 
 /** What is sent: fields that differ from what was read, and no others. */
 function differences(mine) {
-  const differs = (names) => names.some((name) => mine[name] !== base[name]);
+  const differs = (names) => names.some((name) => mine[name] !== reading.base[name]);
   const sent = Object.fromEntries(SIMPLE.filter((name) => differs([name])).map((name) => [name, mine[name] || null]));
   if (differs(NAMES)) sent.names = names(mine);
   if (differs(['phones'])) sent.phones = lines(mine.phones);
@@ -97,7 +96,7 @@ const lines = (text) => text.split('\n').filter(Boolean);
 
 /** In the scripts of the form as they stand there, in others as they were. */
 function names(mine) {
-  const others = Object.entries(card.names).filter(([script]) => !SCRIPTS.includes(script));
+  const others = Object.entries(reading.card.names).filter(([script]) => !SCRIPTS.includes(script));
   const own = SCRIPTS.map((script) => [script, mine[`name_${script}`]]).filter(([, name]) => name);
   return Object.fromEntries([...others, ...own]);
 }
@@ -119,36 +118,47 @@ function wishes(mine) {
   };
 }
 
-async function save(told) {
-  const mine = typed();
-  if (!mine.name) throw new Mistake('name');
-  const sent = differences(mine);
+/** Once another record is open, an answer is only told. */
+async function save({ changed, said, failed }) {
+  const mine = reading;
+  const sent = typed();
+  if (!sent.name) throw new Mistake('name');
   try {
-    const saved = Object.keys(sent).length ? await alter('PATCH', `/api/v1/patients/${card.patient}`, { ...sent, version: card.version }) : card;
-    done(saved, told);
+    const saved = await keep(sent, differences(sent));
+    if (reading !== mine) return said(fill(texts.saved_of, { name: nameOf(saved) }));
+    forgetEditing();
+    changed(saved);
+    said(texts.saved);
   } catch (refusal) {
-    if (refusal.code !== 'changed_meanwhile') throw refusal;
-    await compare(mine);
-    if (!Object.keys(differences(typed())).length) return done(card, told);
+    if (reading === mine) throw refusal;
+    failed(Object.assign(refusal, { message: fill(texts.not_saved_of, { name: nameOf(mine.card) }) }));
+  }
+}
+
+/** The record with what was typed. */
+async function keep(sent, different) {
+  const mine = reading;
+  const { patient, version } = mine.card;
+  if (!Object.keys(different).length) return mine.card;
+  try {
+    return await alter('PATCH', `/api/v1/patients/${patient}`, { ...different, version });
+  } catch (refusal) {
+    if (refusal.code !== 'changed_meanwhile' || reading !== mine) throw refusal;
+    const now = await question(`/api/v1/patients/${patient}/open`);
+    if (reading === mine) compare(sent, now);
+    if (reading === mine && !Object.keys(differences(typed())).length) return now;
     throw Object.assign(refusal, { message: texts.changed_meanwhile });
   }
 }
 
-function done(saved, { changed, said }) {
-  forgetEditing();
-  changed(saved);
-  said(texts.saved);
-}
-
 /** Takes over what a colleague wrote where nothing was typed; where both wrote, theirs is said beside the field. */
-async function compare(mine) {
-  const now = await question(`/api/v1/patients/${card.patient}/open`);
-  const theirs = shown(now);
+function compare(mine, now) {
+  const [base, theirs] = [reading.base, shown(now)];
   for (const name of Object.keys(theirs)) {
     if (mine[name] === base[name]) put(name, theirs[name]);
     else if (theirs[name] !== base[name] && theirs[name] !== mine[name]) mark(form, name, fill(texts.theirs, { value: words(name, theirs[name]) }));
   }
-  [card, base] = [now, theirs];
+  Object.assign(reading, { card: now, base: theirs });
 }
 
 function words(name, value) {

@@ -159,7 +159,10 @@ addEventListener('click', offerSound, { once: true });
 
 paint();
 // Only where the facility sends messages to browsers.
-if (byId('push')) import('./push.js').then(({ offerPush }) => offerPush(byId('push'), ticket.ticket, headers));
+if (byId('push')) {
+  const asked = { path: '/api/v1/queue/push', about: { ticket: ticket.ticket }, id: ticket.ticket };
+  import('./push.js').then(({ offerPush }) => offerPush(byId('push'), asked, headers));
+}
 if (ticket.status === 'called') alertHolder();
 if (LIVE.includes(ticket.status)) {
   live(`${data.root}/api/v1/events/stream?ticket=${encodeURIComponent(ticket.ticket)}`, { fold, changed, connection });

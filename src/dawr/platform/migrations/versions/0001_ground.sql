@@ -453,11 +453,14 @@ CREATE TABLE push_subscription (
 	subscription UUID NOT NULL, 
 	endpoint BYTEA NOT NULL, 
 	subscription_sealed BYTEA NOT NULL, 
-	ticket UUID NOT NULL, 
+	ticket UUID, 
+	appointment UUID, 
 	gone BOOLEAN DEFAULT false NOT NULL, 
 	created_at TIMESTAMP WITH TIME ZONE NOT NULL, 
 	CONSTRAINT push_subscription_pkey PRIMARY KEY (facility_id, subscription), 
 	CONSTRAINT push_subscription_facility_id_ticket_endpoint_key UNIQUE (facility_id, ticket, endpoint), 
+	CONSTRAINT push_subscription_facility_id_appointment_endpoint_key UNIQUE (facility_id, appointment, endpoint), 
+	CONSTRAINT push_subscription_about_check CHECK (num_nonnulls(ticket, appointment) = 1), 
 	CONSTRAINT push_subscription_endpoint_check CHECK (octet_length(endpoint) = 16)
 );
 
