@@ -110,6 +110,23 @@ async def test_what_was_saved_late_does_not_come_back_on_the_screen(site: Site, 
     assert (await now(reception, patient))["name"] == "Amina Mine"
 
 
+async def test_a_slip_that_comes_late_is_not_the_next_persons(site: Site, reception: httpx2.AsyncClient) -> None:
+    await registered(reception)
+    await registered(reception, "Zubaida")
+    page = await open_page(site)
+    await choose(page, "Amina Khan")
+    late: list[Route] = []
+    await page.route(re.compile(r"/visits$"), lambda route: late.append(route), times=1)
+    async with page.expect_request(re.compile(r"/visits$")):
+        await page.select_option("#visit-clinic", "lab")
+        await page.click("#visit-form .primary")
+    await choose(page, "Zubaida")
+    await late[0].continue_()
+    await expect(page.locator("#said")).to_contain_text("Amina Khan: Visit")
+    await expect(page.locator("#slip")).to_be_hidden()
+    await expect(page.locator("#person-name")).to_have_text("Zubaida")
+
+
 async def test_one_person_registered_twice_is_merged_and_taken_apart(site: Site, reception: httpx2.AsyncClient) -> None:
     first = (await registered(reception, "Amina Khan", phone="55501234"))["patient"]
     await registered(reception, "Amina Kahn", phone="55501234", email="amina@example.org")

@@ -26,7 +26,7 @@ let chosen = null;
 
 /** `steps` are those of an appointment; `visited()` and `booked()` are told of what was made, `said(text)` says it, `failed(refusal)` what was in the way. */
 export function startPerson({ steps, visited, booked, said, failed }) {
-  onSubmit(visitForm, () => makeVisit(visited, said), PLACES);
+  onSubmit(visitForm, () => makeVisit({ visited, said, failed }), PLACES);
   byId('visit-clinic').addEventListener('change', offerDoctors);
   byId('visit-doctor').addEventListener('change', offerClinic);
   startBooking({ patient: () => chosen.patient, booked, said });
@@ -88,14 +88,19 @@ function offerClinic() {
   offerDoctors();
 }
 
-async function makeVisit(visited, said) {
+/** Once another record is open, an answer is only told: a slip would be taken for the next person's. */
+async function makeVisit({ visited, said, failed }) {
+  const person = chosen;
+  const ofWhom = (text) => (chosen === person ? text : `${nameOf(person)}: ${text}`);
   try {
-    const visit = await change('/api/v1/visits', { patient: chosen.patient, ...filled(visitForm) });
-    showSlip(visit, nameOf(chosen));
-    forgetForms();
-    said(fill(texts.visit_made, { number: visit.visit_number, code: visit.tickets[0].code }));
+    const visit = await change('/api/v1/visits', { patient: person.patient, ...filled(visitForm) });
+    said(ofWhom(fill(texts.visit_made, { number: visit.visit_number, code: visit.tickets[0].code })));
     visited();
+    if (chosen !== person) return;
+    showSlip(visit, nameOf(person));
+    forgetForms();
   } catch (refusal) {
+    if (chosen !== person) return failed(Object.assign(refusal, { message: ofWhom(refusal.message) }));
     if (refusal.code === 'already_in_queue' && refusal.problem.visit) offerPresent(refusal);
     throw refusal;
   }

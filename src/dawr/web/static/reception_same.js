@@ -118,12 +118,16 @@ function closeComparison() {
 
 /* Merging and taking apart */
 
+/** Once another record is open, that they were merged is only told. */
 async function merge(told) {
   if (!form.elements.sure.checked) throw new Mistake('sure', texts.check_same);
+  const mine = card;
   const [stays, goes] = form.elements.stays.value === 'this' ? [card, second] : [second, card];
   const merged = await change(`/api/v1/patients/${goes.patient}/merge`, { into: stays.patient });
-  forgetMerging();
-  told.changed(merged);
+  if (card === mine) {
+    forgetMerging();
+    told.changed(merged);
+  }
   told.said(fill(texts.merged, { name: nameOf(merged) }), () => takeApart(goes.patient, merged.patient, told));
 }
 
