@@ -21,7 +21,7 @@ import pytest
 from dawr import cli
 from tests.conftest import PLAIN, new_database
 
-PROGRAM = [sys.executable, "-c", "from dawr.cli import main; main()"]
+PROGRAM = [sys.executable, "-c", "from dawr.program import main; main()"]
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,19 @@ class Starter:
 
 @pytest.fixture
 def start() -> Iterator[Starter]:
-    """Starts the program in a folder that any user can pass through, as PostgreSQL's may have to."""
+    """Starts the program in a folder of this test's own."""
+    with starter() as made:
+        yield made
+
+
+@contextlib.contextmanager
+def starter() -> Iterator[Starter]:
+    """In a folder that any user can pass through, as PostgreSQL's may have to."""
     folder = Path(tempfile.mkdtemp(prefix="dawr-test-"))
     folder.chmod(0o711)
-    starter = Starter(folder)
-    yield starter
-    for one in starter.started:
+    made = Starter(folder)
+    yield made
+    for one in made.started:
         if one.process.poll() is None:
             one.process.kill()
             one.process.wait()

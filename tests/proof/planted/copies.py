@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src"
 _DAWR = """#!{python}
 import sys
-from dawr.cli import main
+from dawr.program import main
 sys.exit(main())
 """
 
