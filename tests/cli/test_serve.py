@@ -5,8 +5,8 @@ import os
 import signal
 import socket
 import ssl
-import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dawr.platform.embedded_postgres_home import running_url
-from tests.cli.conftest import Dawr, Starter, post
+from tests.cli.conftest import Dawr, Starter, post, starter
 from tests.conftest import PLAIN
 from tests.platform import servers
 
@@ -39,40 +39,28 @@ def test_it_serves_the_demonstration_and_goes_on_after_a_restart(start: Starter)
     assert not any("password" in line for line in second.said)
 
 
-def test_an_open_stream_does_not_keep_it_from_stopping(start: Starter) -> None:
-    running = start("serve", "--demo", "--port", "0", "--data", "data")
-    url = running.url()
-    connected, ended = threading.Event(), threading.Event()
-
-    def follow() -> None:
-        with httpx2.stream("GET", f"{url}/api/v1/events/stream?clinic=lab", timeout=30, verify=PLAIN) as answer:
-            for line in answer.iter_lines():
-                if line == "event: connected":
-                    connected.set()
-        ended.set()
-
-    reader = threading.Thread(target=follow)
-    reader.start()
-    assert connected.wait(20)
-    code, seconds = running.stop()
-    reader.join(5)
-    assert (code, ended.is_set()) == (0, True)
-    assert seconds < 5
+@pytest.fixture(scope="module")
+def empty() -> Iterator[tuple[Starter, str]]:
+    """One that nothing was made in, in the folder ``data``, and its address."""
+    with starter() as made:
+        yield made, made("serve", "--port", "0", "--data", "data").url()
 
 
-def test_an_empty_installation_says_what_to_do_next_and_has_its_folder_to_itself(start: Starter) -> None:
-    running = start("serve", "--port", "0", "--data", "data")
-    running.url()
-    assert any("dawr admin facility create" in line for line in running.said)
-    assert any("dawr admin create" in line for line in running.said)
-    second = start("serve", "--port", "0", "--data", "data")
-    assert second.process.wait(60) == 1
+def test_an_empty_installation_says_what_to_do_next(empty: tuple[Starter, str]) -> None:
+    said = empty[0].started[0].said
+    assert any("dawr admin facility create" in line for line in said)
+    assert any("dawr admin create" in line for line in said)
+
+
+def test_it_has_its_folder_to_itself(empty: tuple[Starter, str]) -> None:
+    start, _ = empty
+    assert start("serve", "--port", "0", "--data", "data").process.wait(60) == 1
     assert "is in use by another program" in start.errors()
 
 
-def test_two_run_side_by_side(start: Starter) -> None:
-    both = [start("serve", "--port", "0", "--data", name) for name in ("one", "other")]
-    urls = [one.url() for one in both]
+def test_two_run_side_by_side(empty: tuple[Starter, str]) -> None:
+    start, url = empty
+    urls = [url, start("serve", "--port", "0", "--data", "other").url()]
     assert urls[0] != urls[1]
     assert [httpx2.get(f"{url}/api/v1/health/ready", verify=PLAIN).status_code for url in urls] == [200, 200]
 

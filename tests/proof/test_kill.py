@@ -2,14 +2,30 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 
 from tests.proof.program import Program, program
 
 ENTER = "/api/v1/queue/enter"
+
+
+@pytest.fixture(scope="module")
+async def started() -> AsyncIterator[Program]:
+    async with program() as made:
+        yield made
+
+
+@pytest.fixture
+async def server(started: Program) -> Program:
+    """It runs, whatever the test before did to it."""
+    if not started.runs:
+        await started.start()
+    return started
 
 
 async def join_until_cut(client: httpx2.AsyncClient, who: str, answered: dict[str, int]) -> None:
@@ -35,19 +51,18 @@ async def crowd_then_kill(server: Program, answered: dict[str, int], *, round_: 
         await asyncio.gather(*joining)
 
 
-async def test_killed_twice_nothing_answered_is_lost_and_no_number_repeats() -> None:
-    async with program() as server:
-        answered: dict[str, int] = {}
-        for round_ in range(2):
-            await crowd_then_kill(server, answered, round_=round_)
-            await server.start()
-        async with server.client() as client:
-            status = (await client.get("/api/v1/queue/status", params={"clinic": "lab"})).json()
-            again = [(await client.post(ENTER, json={"clinic": "lab", "user": user})).json() for user in answered]
-        assert len(set(answered.values())) == len(answered)
-        assert {one["existing"] for one in again} == {True}
-        assert [one["number"] for one in again] == list(answered.values())
-        assert status["waiting"] == [f"LAB-{n:03d}" for n in range(1, status["last_number"] + 1)]
+async def test_killed_twice_nothing_answered_is_lost_and_no_number_repeats(server: Program) -> None:
+    answered: dict[str, int] = {}
+    for round_ in range(2):
+        await crowd_then_kill(server, answered, round_=round_)
+        await server.start()
+    async with server.client() as client:
+        status = (await client.get("/api/v1/queue/status", params={"clinic": "lab"})).json()
+        again = [(await client.post(ENTER, json={"clinic": "lab", "user": user})).json() for user in answered]
+    assert len(set(answered.values())) == len(answered)
+    assert {one["existing"] for one in again} == {True}
+    assert [one["number"] for one in again] == list(answered.values())
+    assert status["waiting"] == [f"LAB-{n:03d}" for n in range(1, status["last_number"] + 1)]
 
 
 async def first_event(server: Program) -> tuple[str, dict[str, Any]]:
@@ -61,23 +76,21 @@ async def first_event(server: Program) -> tuple[str, dict[str, Any]]:
     raise AssertionError("the stream ended before its first event")
 
 
-async def test_told_to_end_it_ends_its_streams_and_itself_within_five_seconds() -> None:
-    async with program() as server:
-        assert (await first_event(server))[0] == "connected"
-        async with server.client() as client, client.stream("GET", "/api/v1/events/stream?clinic=lab") as stream:
-            seconds, rest = await asyncio.gather(server.stop(), stream.aread())
-        assert seconds < 5
-        assert b"retry:" in rest
-        assert server.process is not None
-        assert server.process.returncode == 0
+async def test_told_to_end_it_ends_its_streams_and_itself_within_five_seconds(server: Program) -> None:
+    assert (await first_event(server))[0] == "connected"
+    async with server.client() as client, client.stream("GET", "/api/v1/events/stream?clinic=lab") as stream:
+        seconds, rest = await asyncio.gather(server.stop(), stream.aread())
+    assert seconds < 5
+    assert b"retry:" in rest
+    assert server.process is not None
+    assert server.process.returncode == 0
 
 
-async def test_it_is_back_within_four_seconds_and_small() -> None:
-    async with program() as server:
-        await server.stop()
-        seconds = await server.start()
-        assert server.process is not None
-        status = Path(f"/proc/{server.process.pid}/status").read_text()
-        resident = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
-        print(f"warm start {seconds:.2f} s, resident {resident // 1024} MiB")
-        assert resident < 200 * 1024
+async def test_it_is_back_soon_and_small(started: Program) -> None:
+    await started.stop()
+    seconds = await started.start()
+    assert started.process is not None
+    status = Path(f"/proc/{started.process.pid}/status").read_text()
+    resident = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")))
+    print(f"warm start {seconds:.2f} s, resident {resident // 1024} MiB")
+    assert resident < 200 * 1024
