@@ -1,8 +1,9 @@
 """Every value that an operation of patients, visits, appointments and consultations takes, in forms that nobody meant: the first
 and the last day there is, numbers that fit nowhere, texts that are no text. Each is refused or done, and none breaks anything."""
 
+import itertools
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ import pytest
 from dawr.platform.clock import ShiftedClock
 from dawr.platform.http.openapi import schema_of
 from tests.conftest import Live
+from tests.depth import slice_or_whole
 from tests.journeys.matrix import ADMINISTRATOR, DOCTOR, RECEPTION, STRANGER, TABLE, Row
 from tests.journeys.matrix_stage import Town, filled, names_in_path, settle, town
 
@@ -27,6 +29,13 @@ MOMENTS = [
 ]
 TEXTS = ["", " ", "\0", "\ud800", "\u202ex", "a" * 300, "-1", "9" * 30, "[]", "e30", "W251bGxd", "WzFlNDAwXQ"]
 NUMBERS: list[Any] = [-1, 0, 2**31, 2**63, 10**40, 1e308, 0.5, True, None, [], {}, [None], {"a": []}]
+EVERY = slice_or_whole(4, 1)
+turn = itertools.count()
+
+
+def some(odd: Sequence[Any]) -> Sequence[Any]:
+    """One of every few of them, others each time; all in the whole."""
+    return odd[next(turn) % EVERY :: EVERY]
 
 
 def operations(live: Live) -> Iterator[tuple[Row, dict[str, Any], dict[str, Any]]]:
@@ -47,7 +56,7 @@ def operations(live: Live) -> Iterator[tuple[Row, dict[str, Any], dict[str, Any]
 def bodies(plain: Any, members: Mapping[str, Any]) -> Iterator[Any]:
     """The body with each of its values, and each that it could have, in turn in every odd form."""
     for name in {**(plain or {}), **members}:
-        yield from (dict(plain or {}) | {name: odd} for odd in (*MOMENTS, *TEXTS, *NUMBERS))
+        yield from (dict(plain or {}) | {name: odd} for odd in some((*MOMENTS, *TEXTS, *NUMBERS)))
         inside = (plain or {}).get(name)
         if isinstance(inside, list) and inside and isinstance(inside[0], dict):
             yield from (dict(plain) | {name: [one]} for one in bodies(inside[0], {"valid_from": None}))
@@ -56,7 +65,9 @@ def bodies(plain: Any, members: Mapping[str, Any]) -> Iterator[Any]:
 def queries(plain: Mapping[str, str], operation: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for parameter in operation.get("parameters", ()):
         if parameter.get("in") == "query":
-            yield from (dict(plain) | {parameter["name"]: odd.replace("\ud800", "?")} for odd in (*MOMENTS, *TEXTS))
+            yield from (
+                dict(plain) | {parameter["name"]: odd.replace("\ud800", "?")} for odd in some((*MOMENTS, *TEXTS))
+            )
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +104,7 @@ async def test_no_odd_value_breaks_anything(house: Town, live: Live) -> None:
             if answer.status_code >= 500:
                 broken.append(f"{row.operation} {str(one)[:200]}: {answer.status_code}")
     assert broken == []
-    assert asked > 1000
+    assert asked > 1200 / EVERY
 
 
 async def test_no_odd_address_breaks_anything(house: Town, live: Live) -> None:

@@ -3,38 +3,66 @@
 import asyncio
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dawr.accounts.rules import Role
+from dawr.platform.http.openapi import schema_of
 from tests.conftest import House, Live
+from tests.depth import slice_or_whole
 from tests.journeys.matrix import STRANGER, TABLE
 
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
     "response_schema_conformance,unsupported_method,negative_data_rejection"
 )
+OPERATIONS = [row.operation for row in TABLE]
+OPEN = [row.operation for row in TABLE if STRANGER in row.who]
+# Every case that can be thought of is tried with one operation of so many, and so often something by chance.
+EVERY, TRIES = slice_or_whole((8, 3), (1, 50))
+REST = """
+[[operations]]
+exclude-name = {thorough}
+phases.coverage.enabled = false
+generation.max-examples = {few}
+"""
+# Where strangers are told 401 whatever they send, which the matrix of roles asks of each operation.
+CLOSED = """
+[[operations]]
+exclude-name = {open}
+enabled = {asked}
+"""
+# Two workers that read source at once are more than Python 3.11 can do.
+OPTIONS = f"""
+--checks {CHECKS} --phases examples,coverage,fuzzing --max-examples {TRIES} --seed 7 --no-color --workers 1
+--suppress-health-check all --exclude-path-regex events/stream|auth/logout
+""".split()
+REST = """
+[[operations]]
+exclude-name = {thorough}
+phases.coverage.enabled = false
+generation.max-examples = {few}
+"""
 
 
-async def fuzz(url: str, folder: Path, **headers: str) -> tuple[int, str]:
+async def fuzz(live: Live, folder: Path, *, config: str, **headers: str) -> tuple[int, str]:
     """Runs schemathesis against the server; its exit code and report."""
+    async with live.client() as client:
+        (folder / "openapi.json").write_bytes((await client.get("/api/v1/openapi.json")).content)
+    (folder / "schemathesis.toml").write_text(config)
     given = [part for name, value in headers.items() for part in ("-H", f"{name.replace('_', '-')}: {value}")]
     process = await asyncio.create_subprocess_exec(
-        *(str(Path(sys.executable).parent / "schemathesis"), "run", f"{url}/api/v1/openapi.json", "--checks", CHECKS),
         *(
-            "--phases",
-            "examples,coverage,fuzzing",
-            "--max-examples",
-            "6",
-            # Two threads that read source at once are more than Python 3.11 can do.
-            "--workers",
-            "1",
-            "--seed",
-            "7",
-            "--no-color",
+            str(Path(sys.executable).parent / "schemathesis"),
+            "run",
+            "openapi.json",
+            "--url",
+            live.url,
+            *OPTIONS,
+            *given,
         ),
-        *("--suppress-health-check", "all", "--exclude-path-regex", "events/stream|auth/logout", *given),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
@@ -43,35 +71,36 @@ async def fuzz(url: str, folder: Path, **headers: str) -> tuple[int, str]:
     return process.returncode or 0, output.decode()
 
 
+def rest(thorough: Sequence[str], *, few: int) -> str:
+    """A few tries of all others."""
+    return REST.format(thorough=json.dumps(thorough), few=few)
+
+
 def told(report: str) -> str:
     """What failed, from a report that goes on with advice."""
     return report[max(report.find(" FAILURES "), 0) :][:8000]
 
 
 # Thousands of requests; a busy machine needs minutes for them.
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(slice_or_whole(300, 7200))
 async def test_the_api_answers_only_what_it_documents(live: Live, house: House, tmp_path: Path) -> None:
     async with live.staff(house, Role.ADMINISTRATOR) as ada:
-        code, report = await fuzz(
-            live.url, tmp_path, Authorization=ada.headers["Authorization"], X_Facility=house.facility.slug
-        )
+        mine = {"Authorization": ada.headers["Authorization"], "X_Facility": house.facility.slug}
+        code, report = await fuzz(live, tmp_path, config=rest(OPERATIONS[::EVERY], few=1), **mine)
     assert code == 0, told(report)
 
 
-# Where strangers are told 401 whatever they send, which the matrix of roles asks of each operation, a few tries do.
-CLOSED = """
-[[operations]]
-exclude-name = {names}
-phases.coverage.enabled = false
-generation.max-examples = 2
-"""
-
-
+@pytest.mark.timeout(slice_or_whole(300, 7200))
 async def test_it_does_so_to_strangers(live: Live, house: House, tmp_path: Path) -> None:
-    names = [row.operation for row in TABLE if STRANGER in row.who]
-    (tmp_path / "schemathesis.toml").write_text(CLOSED.format(names=json.dumps(names)))
-    code, report = await fuzz(live.url, tmp_path, X_Facility=house.facility.slug)
+    config = rest(OPEN[::EVERY], few=2) + CLOSED.format(open=json.dumps(OPEN), asked=slice_or_whole("false", "true"))
+    code, report = await fuzz(live, tmp_path, config=config, X_Facility=house.facility.slug)
     assert code == 0, told(report)
+
+
+async def test_what_strangers_are_told_where_they_may_not_is_documented(live: Live) -> None:
+    document = schema_of(live.app)
+    closed = [document["paths"][row.path][row.method.lower()] for row in TABLE if STRANGER not in row.who]
+    assert [one["operationId"] for one in closed if "401" not in one["responses"]] == []
 
 
 async def test_the_document_names_every_route(live: Live) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from dawr.platform.embedded_postgres import PostgresNotFound, find_binaries
+from tests.depth import slice_or_whole
 
 OLDEST = 15
 ROOT = Path(__file__).parents[2]
-TESTS = ("tests/tickets/test_enter.py", "tests/tickets/test_store.py", "tests/tickets/test_call.py")
+SLICE = ("tests/tickets/test_enter.py", "tests/tickets/test_store.py", "tests/tickets/test_call.py")
+TESTS = slice_or_whole(SLICE, ("tests/tickets", "tests/visits", "tests/appointments", "tests/realtime"))
 
 
+@pytest.mark.timeout(slice_or_whole(120, 7200))
 @pytest.mark.skipif("DAWR_TEST_POSTGRES" in os.environ, reason="the whole run is on a chosen version")
 async def test_the_queue_holds_on_the_oldest_server() -> None:
     try:

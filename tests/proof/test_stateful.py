@@ -1,10 +1,6 @@
-"""Any day in a clinic, step by step against the model: what is answered, who stands where, what the log says.
-
-``PROOF_DAYS`` days are tried, 15 where it is not set; ``PROOF_STEPS`` steps each, 25 where it is not.
-"""
+"""Any day in a clinic, step by step against the model: what is answered, who stands where, what the log says."""
 
 import asyncio
-import os
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -26,6 +22,7 @@ from dawr.platform.errors import Problem
 from dawr.platform.services import Services
 from dawr.tickets.rules import Place, Priority, Ticket, Verb
 from tests.conftest import found_house
+from tests.depth import slice_or_whole
 from tests.proof.houses import DESKS
 from tests.proof.linearizability import Operation
 from tests.proof.queue_model import QueueModel
@@ -34,7 +31,7 @@ from tests.proof.recorder import EVERYTHING, REFUSAL, board_of
 from tests.tickets.conftest import Floor
 from tests.tickets.folding import Board, board, fold
 
-DAYS, STEPS = int(os.environ.get("PROOF_DAYS", "15")), int(os.environ.get("PROOF_STEPS", "25"))
+DAYS, STEPS = slice_or_whole((8, 25), (150, 40))
 MOVES = [Verb.SERVE, Verb.DONE, Verb.NO_SHOW, Verb.REJOIN, Verb.HOLD, Verb.RESUME, Verb.CANCEL, Verb.LATE]
 T = TypeVar("T")
 

@@ -18,12 +18,14 @@ from dawr.platform.services import Services
 from dawr.tickets.queries import QueueStatus
 from dawr.tickets.rules import OPEN, Place, Priority, Status, Ticket, Verb
 from tests.conftest import found_house
+from tests.depth import slice_or_whole
 from tests.tickets.conftest import Floor
 from tests.tickets.folding import Board, board, fold
 
 CLINICS = ("lab", "xray")
 PEOPLE = 8
 MOVES = [Verb.SERVE, Verb.DONE, Verb.NO_SHOW, Verb.REJOIN, Verb.HOLD, Verb.RESUME, Verb.CANCEL, Verb.LATE, Verb.EXPIRE]
+STORIES, TOGETHER, LONG_DAYS = slice_or_whole((8, 4, 1), (300, 150, 20))
 JUMPS = [timedelta(seconds=1), timedelta(minutes=40), timedelta(hours=-5), timedelta(hours=11), timedelta(days=1)]
 
 clinics = st.sampled_from(CLINICS)
@@ -161,7 +163,7 @@ async def a_story(services: Services) -> AsyncIterator[Story]:
 # A session's services outlive the examples of a test, and each example founds a facility of its own. A story that fails is
 # short enough to be read; making it shorter would take minutes.
 @settings(
-    max_examples=25,
+    max_examples=STORIES,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -175,7 +177,7 @@ async def test_any_story_keeps_the_world_whole(services: Services, story: list[S
 
 
 @settings(
-    max_examples=12,
+    max_examples=TOGETHER,
     deadline=None,
     phases=[Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -188,7 +190,7 @@ async def test_any_story_told_by_several_at_once_does_so_too(services: Services,
             await told.check()
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(LONG_DAYS))
 async def test_a_long_day_keeps_the_world_whole(services: Services, seed: int) -> None:
     """Many people, so that the rare steps meet a full room."""
     chance = random.Random(seed)
