@@ -1,6 +1,7 @@
-"""Lines that are cut and answers that are lost, once each, while clients run against two processes."""
+"""Lines that are cut and answers that are lost, once each, while clients run; ``script/proof`` has two processes at it."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.proof.test_faults import BY_NAME, survives
 
 @pytest.fixture(scope="module")
 async def stage() -> AsyncIterator[Stage]:
-    async with staged(SERVED) as made:
+    async with staged(replace(SERVED, processes=1)) as made:
         yield made
 
 
