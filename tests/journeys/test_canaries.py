@@ -144,13 +144,13 @@ def written_down(url: str, wanted: set[str]) -> dict[str, list[str]]:
 def left_behind(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was put into the outbox: a row is gone once it is done."""
     kept: list[str] = []
-    put = outbox.put
+    work = outbox.work
 
-    async def seen(tx: WriteTx, topic: str, payload: Mapping[str, outbox.Scalar], **more: Any) -> None:
+    def seen(tx: WriteTx, topic: str, payload: Mapping[str, outbox.Scalar], **more: Any) -> dict[str, object]:
         kept.append(f"{topic} {dict(payload)} {more}")
-        await put(tx, topic, payload, **more)
+        return work(tx, topic, payload, **more)
 
-    monkeypatch.setattr(outbox, "put", seen)
+    monkeypatch.setattr(outbox, "work", seen)
     return kept
 
 

@@ -34,8 +34,11 @@ SLOW_SECONDS = 0.1
 REACH_SECONDS = 1.5
 DEADLINE_SECONDS = 10.0
 STATEMENT_TIMEOUT = "8s"
-# A process that hangs, or is cut off, inside a transaction holds a queue's lock; nobody else shall wait long for it.
+# A process that hangs, or is cut off, inside a transaction holds a queue's lock; nobody else shall wait long for it. Between
+# statements that go together, whose end has not been said yet, a server does not take it for idle: there the whole time counts,
+# where the server knows that limit (PostgreSQL 17).
 IDLE_TIMEOUT = "3s"
+TRANSACTION_TIMEOUT = "10s"
 set_json_loads(orjson.loads)
 # A server that restarts is back within a second: the pool's own pauses of 1 s, 2 s … would be most of the outage.
 AttemptWithBackoff.INITIAL_DELAY = 0.1
@@ -44,6 +47,7 @@ _OUT_OF_REACH = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
     psycopg.errors.IdleInTransactionSessionTimeout,
+    psycopg.errors.TransactionTimeout,
 )
 Connection = AsyncConnection[DictRow]
 Answers = psycopg.AsyncCursor[DictRow]
@@ -138,6 +142,7 @@ class Database:
         self.listeners: dict[str, dict[object, Heard]] = {}
         self._metrics = metrics
         self._role_clause = f"SET LOCAL ROLE {APP_ROLE}; "
+        self._limits = _limits(0)
         self._returned_at = 0.0
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
@@ -162,6 +167,7 @@ class Database:
         with _as_unavailable():
             async with self.pool.connection() as connection:
                 self._role_clause = await _role_clause(connection)
+                self._limits = _limits(connection.info.server_version)
 
     async def close(self) -> None:
         await self.pool.close(timeout=2)
@@ -213,11 +219,7 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, begin: str, facility_id: UUID | None) -> AsyncIterator[Connection]:
         setting = f"; SET LOCAL dawr.facility = '{facility_id}'" if facility_id else ""
-        limits = (
-            f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}';"
-            f" SET LOCAL idle_in_transaction_session_timeout = '{IDLE_TIMEOUT}'"
-        )
-        first = f"{begin}; {self._role_clause}{limits}{setting}"
+        first = f"{begin}; {self._role_clause}{self._limits}{setting}"
         with _as_unavailable():
             connection = await self._begun(first)
             try:
@@ -284,6 +286,13 @@ def _cut(connection: Connection) -> None:
     log.warning("database_line_cut")
     with suppress(OSError), socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
         line.shutdown(socket.SHUT_RDWR)
+
+
+def _limits(server_version: int) -> str:
+    limits = {"statement_timeout": STATEMENT_TIMEOUT, "idle_in_transaction_session_timeout": IDLE_TIMEOUT}
+    if server_version >= 170000:
+        limits["transaction_timeout"] = TRANSACTION_TIMEOUT
+    return "; ".join(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())
 
 
 async def _role_clause(connection: Connection) -> str:
