@@ -6,7 +6,9 @@ from uuid import uuid4
 import pytest
 
 from dawr.accounts.rules import STRANGER, Actor, Role
-from dawr.facilities.rules import ClinicNotFound, DeskNotFound
+from dawr.facilities import queries as facilities
+from dawr.facilities.rules import Clinic, ClinicNotFound, DeskNotFound
+from dawr.platform.db import Answers, WriteTx
 from dawr.platform.errors import Forbidden, Unauthenticated
 from dawr.tickets.rules import Priority, QueueEmpty, Status, TicketNotFound, Verb, WrongState
 from tests.conftest import House
@@ -188,3 +190,27 @@ async def test_two_doctors_at_once_share_those_who_name_nobody(floor: Floor) -> 
         await floor.enter(f"person-{n}", doctor=("dana", "omar", None, None)[n % 4])
     called = await asyncio.gather(*(floor.call(actor=doctor(("dana", "omar")[n % 2])) for n in range(8)))
     assert sorted(one.number for one in called) == list(range(1, 9))
+
+
+async def test_who_came_first_of_all_is_called_once_however_desks_and_door_cross(
+    floor: Floor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A desk looks at a clinic where nobody ever was. Between its statements somebody comes, and another desk calls them."""
+    asked, found = facilities.clinic_asked, facilities.clinic_found
+    called: list[str] = []
+
+    async def somebody_comes(tx: WriteTx, clinic_id: str) -> Answers:
+        monkeypatch.setattr(facilities, "clinic_asked", asked)
+        await floor.enter("amina")
+        return await asked(tx, clinic_id)
+
+    async def another_desk_calls(answers: Answers) -> Clinic:
+        monkeypatch.setattr(facilities, "clinic_found", found)
+        called.append((await floor.call(desk="2")).code)
+        return await found(answers)
+
+    monkeypatch.setattr(facilities, "clinic_asked", somebody_comes)
+    monkeypatch.setattr(facilities, "clinic_found", another_desk_calls)
+    with pytest.raises(QueueEmpty):
+        await floor.call(desk="1")
+    assert (called, (await floor.status()).called) == (["LAB-001"], (("LAB-001", "2"),))

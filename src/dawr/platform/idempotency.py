@@ -89,7 +89,9 @@ async def claim(tx: WriteTx, key: Key) -> Outcome | None:
     key_id, fingerprint = key.sign(None)
     if await tx.execute(_CLAIM, caller=key.caller, key=key.key, key_id=key_id, fingerprint=fingerprint, at=tx.now):
         return None
-    return await earlier(tx, key)
+    found = await earlier(tx, key)
+    assert found is not None
+    return found
 
 
 async def earlier(tx: ReadTx, key: Key) -> Outcome | None:

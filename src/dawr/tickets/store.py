@@ -128,11 +128,13 @@ async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUI
     async with tx.one_trip():
         asked = await _ask_locked(tx, clinic_id)
         row = await tx.asked(_TICKET, id=ticket_id)
-    clinic, locked = await _locked(tx, facility, clinic_id, asked)
+    held = await _held(tx, facility, asked)
+    if held is None:
+        return await load_for(tx, actor, facility, ticket_id, verb)
     found = as_ticket(await row.fetchone() or {})
     if actor.kind == "patient" and found.secret_is_dead(tx.now):
         raise TicketNotFound
-    return Loaded(clinic, locked, found)
+    return Loaded(*held, found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,16 +153,18 @@ async def load_first(tx: WriteTx, facility: Facility, clinic_id: str, doctor: st
     async with tx.one_trip():
         asked = await _ask_locked(tx, clinic_id)
         row = await tx.asked(_FIRST if doctor is None else _FIRST_FOR_DOCTOR, clinic=clinic_id, doctor=doctor)
-    clinic, locked = await _locked(tx, facility, clinic_id, asked)
+    held = await _held(tx, facility, asked)
+    if held is None:
+        return await load_first(tx, facility, clinic_id, doctor)
     first = await row.fetchone()
-    return First(clinic, locked, as_ticket(first) if first else None)
+    return First(*held, as_ticket(first) if first else None)
 
 
 async def lock_clinic(tx: WriteTx, facility: Facility, clinic_id: str) -> tuple[Clinic, Queue]:
     """A clinic as it is under its queue's lock, and the queue; ``ClinicNotFound``."""
     async with tx.one_trip():
         asked = await _ask_locked(tx, clinic_id)
-    return await _locked(tx, facility, clinic_id, asked)
+    return await _held(tx, facility, asked) or await lock_clinic(tx, facility, clinic_id)
 
 
 async def _ask_locked(tx: WriteTx, clinic_id: str) -> tuple[Answers, Answers]:
@@ -169,15 +173,14 @@ async def _ask_locked(tx: WriteTx, clinic_id: str) -> tuple[Answers, Answers]:
     return queue, await facilities.clinic_asked(tx, clinic_id)
 
 
-async def _locked(
-    tx: WriteTx, facility: Facility, clinic_id: str, asked: tuple[Answers, Answers]
-) -> tuple[Clinic, Queue]:
+async def _held(tx: WriteTx, facility: Facility, asked: tuple[Answers, Answers]) -> tuple[Clinic, Queue] | None:
+    """The clinic, and its queue, locked. ``None`` where nobody was ever there, so that there was nothing to lock: it is now, and
+    what was read in that trip, which may be older than the lock, is to be read again."""
     row = await asked[0].fetchone()
     clinic = await facilities.clinic_found(asked[1])
     if row is None:
-        # Nobody was ever there, so there was nothing to lock: what was read with it may be older than the lock is.
         await lock_queue(tx, facility, clinic)
-        return await lock_clinic(tx, facility, clinic_id)
+        return None
     return clinic, await _turned(tx, facility, clinic, Queue(**row))
 
 
