@@ -14,6 +14,8 @@ from dawr.tickets import store, store_crowd
 from tests.conftest import House, make_services
 from tests.tickets.conftest import Floor
 
+_FREE = "SELECT FROM queue WHERE facility_id = %s AND clinic = 'lab' FOR UPDATE SKIP LOCKED"
+
 
 async def hang(house: House, locked: asyncio.Event, over: asyncio.Event) -> None:
     async with house.services.db.write(house.facility.id) as tx:
@@ -55,6 +57,9 @@ async def test_whoever_hangs_between_statements_that_go_together_loses_it_too(
 
     hanging = asyncio.create_task(hang_there())
     await locked.wait()
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        while connection.execute(_FREE, [house.facility.id]).fetchone():
+            await asyncio.sleep(0.01)
     started = time.monotonic()
     await Floor(house).enter("amina")
     waited = time.monotonic() - started
