@@ -43,6 +43,8 @@ _BEGIN = (
     f"BEGIN; SET LOCAL ROLE {APP_ROLE}; SET LOCAL statement_timeout = '8s';"
     f" SET LOCAL idle_in_transaction_session_timeout = '3s'; SET LOCAL dawr.facility = '{floor.FACILITY}'"
 )
+# The parameters that are rows, as one text.
+ROWS = {"rows", "counters", "queues", "tickets", "events"}
 
 
 @dataclass(frozen=True)
@@ -166,7 +168,7 @@ class Again:
 
     def __init__(self, kept: Kept, person: UUID) -> None:
         self.ids: dict[object, UUID] = {kept.ids[0]: person, kept.ids[1]: uuid7(), kept.ids[2]: uuid7()}
-        self.trip = self.version = self.ticket_number = self.visit_number = 0
+        self.trip = self.version = self.waiting = self.ticket_number = self.visit_number = 0
         self.key = time.time_ns()
         self.shown: list[str] = []
         self._texts = [(str(old), str(fresh)) for old, fresh in self.ids.items()]
@@ -175,8 +177,8 @@ class Again:
 
     def learn(self, sql: str, rows: list[dict[str, Any]]) -> None:
         if "FROM queue" in sql and "FOR UPDATE" in sql:
-            self.version = rows[0]["version"] + 1
-        elif "AS ahead" in sql:
+            self.version, self.waiting = rows[0]["version"] + 1, rows[0]["waiting"] + 1
+        elif "AS later" in sql:
             self.ticket_number = rows[0]["last"] + 1
         elif "INTO visit " in sql:
             self.visit_number = rows[0]["number"]
@@ -184,15 +186,13 @@ class Again:
 
     def params(self, one: Statement) -> dict[str, Any]:
         live = {"order_key": self.key, "last_key": self.key, "persons": [self._person]}
-        if "AS ahead" in one.sql:
+        if "AS later" in one.sql:
             live["now"] = self.key
-        if "UPDATE queue" in one.sql:
-            live["version"] = self.version
         if "access" in one.params:
             live["access"] = uuid7()
         found = {name: live.get(name, self._other(value)) for name, value in one.params.items()}
-        if "rows" in found:
-            found["rows"] = orjson.dumps([self._row(row) for row in orjson.loads(str(found["rows"]))]).decode()
+        for name in ROWS & found.keys():
+            found[name] = orjson.dumps([self._row(row) for row in orjson.loads(str(found[name]))]).decode()
         return found
 
     def _row(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -205,6 +205,8 @@ class Again:
                 "person": person,
             }
             return row | own | {"code": f"T-{self.ticket_number}"}
+        if "last_key" in row:
+            return row | {"version": self.version, "last_key": self.key, "waiting": self.waiting}
         return row | {"version": self.version} if row.get("stream", "").startswith("queue:") else row
 
     def _other(self, value: Any) -> Any:
