@@ -67,27 +67,31 @@ function version(one) {
 }
 
 async function amend() {
+  const mine = openings;
   const { notes, outcome = null } = filled(amending);
   if (!notes) throw new Mistake('notes');
   const path = pathOf(shown.consultation);
   if (notes === shown.notes.trim() && outcome === shown.outcome) return dialog.close();
   try {
-    return done(await alter('PATCH', path, { notes, outcome, version: shown.version }), notes);
+    return done(mine, await alter('PATCH', path, { notes, outcome, version: shown.version }), notes);
   } catch (refusal) {
     // What was typed stays, and the version that came between stands above it.
-    if (refusal.code === 'changed_meanwhile') show(await ask(path));
+    const between = refusal.code === 'changed_meanwhile' ? await ask(path) : null;
+    if (between && mine === openings) show(between);
     throw refusal;
   }
 }
 
 async function withdraw() {
+  const mine = openings;
   const { reason } = filled(withdrawing);
   if (!reason) throw new Mistake('reason');
-  done(await change(`${pathOf(shown.consultation)}/withdraw`, { reason }), reason);
+  done(mine, await change(`${pathOf(shown.consultation)}/withdraw`, { reason }), reason);
 }
 
-function done(card, notes) {
-  dialog.close();
+/** An answer that comes when another consultation has been opened leaves that one open. */
+function done(mine, card, notes) {
+  if (mine === openings) dialog.close();
   told({ ...card, notes });
 }
 
