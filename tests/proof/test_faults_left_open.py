@@ -51,7 +51,7 @@ async def test_whoever_hangs_between_statements_that_go_together_loses_it_too(
 
     async def hang_there() -> None:
         async with elsewhere.db.write(house.facility.id) as tx, tx.one_trip():
-            await store_crowd.ask(tx, ["lab"], [])
+            await store_crowd.ask(tx, [("lab", b"")])
             locked.set()
             await over.wait()
 

@@ -91,8 +91,8 @@ async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
 async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]) -> list[Answer]:
     """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
     here = asked[0].here
-    persons = [one.arrival.personal.person or b"" for one in asked]
-    doors = await store_crowd.doors(tx, here.facility, sorted({one.body.clinic for one in asked}), persons)
+    comers = [(one.body.clinic, one.arrival.personal.person or b"") for one in asked]
+    doors = await store_crowd.doors(tx, here.facility, comers)
     answers: list[Answer] = [_refused(one, doors) for one in asked]
     places = _places(asked, answers, doors)
     crowds = [(door, [asked[n].arrival for n in places[clinic_id]]) for clinic_id, door in doors.items()]

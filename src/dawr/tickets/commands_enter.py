@@ -45,7 +45,7 @@ async def enter(tx: WriteTx, actor: Actor, facility: Facility, clinic_id: str, a
 
 async def ask(tx: WriteTx, clinic_id: str, person: bytes | None) -> Asked:
     """Goes to a clinic's door, in a trip of the caller's. To be followed by ``door``."""
-    return await store_crowd.ask(tx, [clinic_id], [person or b""])
+    return await store_crowd.ask(tx, [(clinic_id, person or b"")])
 
 
 async def door(tx: WriteTx, facility: Facility, asked: Asked) -> Door:

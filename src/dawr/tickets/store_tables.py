@@ -105,15 +105,6 @@ ticket = facility_table(
         postgresql_where=text(f"{IS_OPEN} AND person IS NOT NULL"),
     ),
     Index(
-        "ticket_waiting_idx",
-        "facility_id",
-        "clinic",
-        "rank",
-        "order_key",
-        "id",
-        postgresql_where=text("status = 'waiting'"),
-    ),
-    Index(
         "ticket_waiting_doctor_idx",
         "facility_id",
         "clinic",
@@ -123,7 +114,17 @@ ticket = facility_table(
         "id",
         postgresql_where=text("status = 'waiting'"),
     ),
-    Index("ticket_open_idx", "facility_id", "clinic", "status", postgresql_where=text(IS_OPEN)),
+    # One for the order of those who wait and for the lists of the others: a second would be chosen for the first's work.
+    Index(
+        "ticket_open_idx",
+        "facility_id",
+        "clinic",
+        "status",
+        "rank",
+        "order_key",
+        "id",
+        postgresql_where=text(IS_OPEN),
+    ),
     Index(
         "ticket_ended_idx",
         "facility_id",

@@ -1116,13 +1116,11 @@ CREATE TABLE ticket (
 
 CREATE INDEX ticket_ended_idx ON ticket (facility_id, clinic, ended_day, ended_at) WHERE ended_day IS NOT NULL;
 
-CREATE INDEX ticket_open_idx ON ticket (facility_id, clinic, status) WHERE status IN ('waiting', 'called', 'serving', 'held');
+CREATE INDEX ticket_open_idx ON ticket (facility_id, clinic, status, rank, order_key, id) WHERE status IN ('waiting', 'called', 'serving', 'held');
 
 CREATE UNIQUE INDEX ticket_person_key ON ticket (facility_id, clinic, person) WHERE status IN ('waiting', 'called', 'serving', 'held') AND person IS NOT NULL;
 
 CREATE INDEX ticket_waiting_doctor_idx ON ticket (facility_id, clinic, doctor, rank, order_key, id) WHERE status = 'waiting';
-
-CREATE INDEX ticket_waiting_idx ON ticket (facility_id, clinic, rank, order_key, id) WHERE status = 'waiting';
 
 ALTER TABLE ticket SET (fillfactor = 80);
 
