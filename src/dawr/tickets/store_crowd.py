@@ -100,7 +100,8 @@ async def answered(tx: WriteTx, facility: Facility, asked: Asked) -> dict[str, D
     """The doors, by clinic in the order of the locks; one that does not exist is missing. A clinic whose queue has yet to be
     opened or turned costs further trips."""
     found, clinics, rows = await _seen(asked)
-    stale = {name for name in clinics if name not in found or found[name].service_day < facility.service_day(tx.now)}
+    today = facility.service_day(tx.now)
+    stale = {name for name in clinics if name not in found or found[name].service_day < today}
     if stale:
         for name in sorted(stale):
             await store.lock_queue(tx, facility, clinics[name])
