@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -26,13 +26,13 @@ import pytest
 import uvicorn
 from argon2 import PasswordHasher
 from fastapi import FastAPI
+from psycopg.types.json import Jsonb
 
 import dawr.app
 from dawr.accounts import passwords
 from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import STRANGER, SYSTEM, Actor, Role
 from dawr.facilities import commands as facilities_commands
-from dawr.facilities import queries as facilities
 from dawr.facilities.commands_people import create_doctor
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import Clinic, Facility
@@ -41,7 +41,7 @@ from dawr.platform import migrate
 from dawr.platform.clock import ShiftedClock
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring
-from dawr.platform.db import Database
+from dawr.platform.db import Database, WriteTx
 from dawr.platform.embedded_postgres import EmbeddedPostgres, find_binaries
 from dawr.platform.ids import new_id
 from dawr.platform.metrics import Metrics
@@ -227,20 +227,52 @@ def away_from_the_turn(now: datetime) -> timedelta:
     return timedelta(hours=3) if since < timedelta(hours=2) else timedelta()
 
 
+_MODELS: dict[str, UUID] = {}
+_AS_THE_MODEL = """
+WITH clinics AS (INSERT INTO clinic SELECT (jsonb_populate_record(NULL::clinic, to_jsonb(m) || %(own)s)).* FROM clinic m
+                 WHERE facility_id = %(model)s RETURNING 1),
+     desks AS (INSERT INTO desk SELECT %(facility_id)s, clinic, desk FROM desk WHERE facility_id = %(model)s),
+     doctors AS (INSERT INTO doctor SELECT (jsonb_populate_record(NULL::doctor, to_jsonb(m) || %(own)s)).* FROM doctor m
+                 WHERE facility_id = %(model)s),
+     places AS (INSERT INTO doctor_clinic SELECT (jsonb_populate_record(NULL::doctor_clinic, to_jsonb(m) || %(own)s)).*
+                FROM doctor_clinic m WHERE facility_id = %(model)s),
+     events AS (INSERT INTO event (facility_id, stream, version, entity, type, data, actor, at)
+                SELECT %(facility_id)s, stream, version, entity, type, data, actor, %(now)s FROM event
+                WHERE facility_id = %(model)s AND stream NOT LIKE 'facility%%')
+SELECT count(*) AS clinics FROM clinics
+"""
+
+
 async def found_house(services: Services) -> House:
-    facility_id = new_id(services.clock.now())
-    async with services.db.write(facility_id) as tx:
-        settings = FacilitySettings(name={"en": "Test house"}, zone=ZONE.key, pivot=PIVOT, languages=("ar", "en", "hi"))
-        slug = f"house-{secrets.token_hex(5)}"
-        await facilities_commands.create_facility(tx, SYSTEM, slug=slug, settings=settings)
-        for clinic, prefix, desks in (("lab", "LAB", ("1", "2")), ("xray", "XR", ("1",))):
-            made = ClinicSettings(name={"en": clinic.title()}, prefix=prefix, mean_service_seconds=480)
-            await facilities_commands.create_clinic(tx, SYSTEM, clinic=clinic, settings=made, desks=desks)
-        for doctor in ("dana", "omar"):
-            await create_doctor(tx, SYSTEM, doctor=doctor, name={"en": doctor.title()}, clinics=["lab"])
-        facility = await facilities.facility(tx)
-    assert facility is not None
+    """Its clinics and doctors are the rows of a model's once more, which the product's commands founded."""
+    if services.db.url not in _MODELS:
+        _MODELS[services.db.url] = (await _founded(services, furnished=True)).id
+    facility = await _founded(services)
+    own = Jsonb({"facility_id": str(facility.id)})
+    rows = {"facility_id": facility.id, "model": _MODELS[services.db.url], "own": own, "now": services.clock.now()}
+    # As the server's owner, who sees the rows of both.
+    async with services.db.pool.connection() as owner:
+        found = await (await owner.execute(_AS_THE_MODEL, rows)).fetchone()
+    assert found == {"clinics": 2}, "the model of all houses is gone"
     return House(services, facility)
+
+
+async def _founded(services: Services, *, furnished: bool = False) -> Facility:
+    settings = FacilitySettings(name={"en": "Test house"}, zone=ZONE.key, pivot=PIVOT, languages=("ar", "en", "hi"))
+    async with services.db.write(new_id(services.clock.now())) as tx:
+        slug = f"house-{secrets.token_hex(5)}"
+        facility = await facilities_commands.create_facility(tx, SYSTEM, slug=slug, settings=settings)
+        if furnished:
+            await _furnish(tx)
+    return facility
+
+
+async def _furnish(tx: WriteTx) -> None:
+    for clinic, prefix, desks in (("lab", "LAB", ("1", "2")), ("xray", "XR", ("1",))):
+        made = ClinicSettings(name={"en": clinic.title()}, prefix=prefix, mean_service_seconds=480)
+        await facilities_commands.create_clinic(tx, SYSTEM, clinic=clinic, settings=made, desks=desks)
+    for doctor in ("dana", "omar"):
+        await create_doctor(tx, SYSTEM, doctor=doctor, name={"en": doctor.title()}, clinics=["lab"])
 
 
 @dataclass(frozen=True)
