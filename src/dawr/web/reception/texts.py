@@ -49,6 +49,11 @@ def _doing(voice: Voice) -> Texts:
         "waits": _("On the waiting list of %(doctor)s."),
         "waiting_none": _("Nobody waits for a slot."),
         "offered_slot": _("offered: %(when)s"),
+        "wanted": {
+            "from": _("only from %(from)s"),
+            "until": _("only until %(until)s"),
+            "between": _("only from %(from)s until %(until)s"),
+        },
         "move_title": _("Move the appointment of %(date)s, %(time)s"),
         "reschedule": _("Move"),
         "accept": _("Accept"),
