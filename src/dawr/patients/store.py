@@ -311,5 +311,5 @@ async def record(
     *,
     version: int,
 ) -> None:
-    stream = f"patient:{patient_id}"
+    stream = f"{events.STREAM}{patient_id}"
     await append(tx, [Recorded(stream, version, str(patient_id), type_, data or {}, here.actor.label, tx.now)])
