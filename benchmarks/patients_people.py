@@ -18,8 +18,8 @@ import psycopg
 from dawr.patients.fields import SEALED, sealed
 from dawr.patients.phones import region_of
 from dawr.patients.rules import Gender, Identity
-from dawr.patients.rules_names import keys, plain_words
-from dawr.patients.tokens import Token, Tokens
+from dawr.patients.rules_names import beginnings, keys, plain_words
+from dawr.patients.tokens import Entry, Token, Tokens, written
 from dawr.patients.vault import PatientKey
 from dawr.platform.crypto import Keyring
 from dawr.platform.embedded_postgres_home import running_url
@@ -59,7 +59,7 @@ CHUNK = 10_000
 _TABLES = {
     "patient": ("facility_id", "patient", "survivor", "created_at", "version", *SEALED),
     "patient_key": ("facility_id", "patient", "wrapped"),
-    "patient_index": ("facility_id", "kind", "token", "patient"),
+    "patient_index": ("facility_id", "kind", "token", "bloom", "patient"),
 }
 # Sorted once they are all there, instead of one by one into indexes that have long left the cache.
 _LATER = "patient_index"
@@ -145,7 +145,7 @@ class Maker:
         self._facility, self._keep_each = facility, keep_each
         self._keyring = Keyring.from_json(keys)
         self._tokens = Tokens(self._keyring, str(facility), region_of(zone))
-        self._name_tokens = functools.lru_cache(maxsize=None)(self._tokens_of_word)
+        self._named = functools.lru_cache(maxsize=None)(self._named_of)
         self._chance = random.Random()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -163,14 +163,14 @@ class Maker:
             rows["patient"].append((self._facility, patient, patient, now, 1, *(fields[one] for one in SEALED)))
             rows["patient_key"].append((self._facility, patient, key.wrap(self._keyring)))
             rows["patient_index"] += [
-                (self._facility, kind, token, patient) for kind, token in self._tokens_of(identity)
+                (self._facility, kind, token, bloom, patient) for kind, token, bloom in self._entries(identity)
             ]
             if n % self._keep_each == 0:
                 people.append(Person(patient, identity))
         return Chunk({table: "".join(map(_line, some)).encode() for table, some in rows.items()}, people)
 
     def differs(self, identity: Identity) -> bool:
-        return set(self._tokens_of(identity)) != self._tokens.of(identity)
+        return set(self._entries(identity)) != self._tokens.entries(identity)
 
     def _identity(self, n: int) -> Identity:
         first, father = self._often(len(FIRST)), self._often(len(FIRST))
@@ -188,20 +188,25 @@ class Maker:
         """A number below ``count``, low ones more often: a tenth of all people share the commonest of 24 names."""
         return int(count * self._chance.random() ** 2)
 
-    def _tokens_of(self, identity: Identity) -> Iterator[Token]:
-        """As ``Tokens.of``, with what is the same for many made once: there are few words, and each number's forms are known."""
+    def _entries(self, identity: Identity) -> Iterator[Entry]:
+        """As ``Tokens.entries``, with what is the same for many made once: words are few, and the forms of a number known."""
         phone = identity.phones[0]
-        found: set[Token] = {self._tokens.token("phone", one) for one in (phone[1:], phone[4:])}
+        found, bits = set[Token](), 0
+        found |= {self._tokens.token("phone", one) for one in (phone[1:], phone[4:])}
         found |= self._tokens.numbers(identity.record_number)
         for name in identity.spellings:
             words = name.split()
-            found |= {one for word in words for one in self._name_tokens(word)}
+            for word in words:
+                tokens, of_word = self._named(word)
+                found |= tokens
+                bits |= of_word
             plain = " ".join(sorted(one for word in words for one in _plain(word)))
             found.add(self._tokens.token("person", f"{plain}|{identity.year}"))
-        return iter(found)
+        bloom = written(bits)
+        return ((kind, code, bloom if kind == "name" else None) for kind, code in found)
 
-    def _tokens_of_word(self, word: str) -> frozenset[Token]:
-        return frozenset(self._tokens.names(keys(word)))
+    def _named_of(self, word: str) -> tuple[frozenset[Token], int]:
+        return frozenset(self._tokens.names(keys(word))), self._tokens.bits(beginnings(word))
 
 
 _making: list[Maker] = []

@@ -320,8 +320,8 @@ def keys_promote(number: int, data: DataOption = None) -> None:
 
 @keys.command("rotate")
 def keys_rotate(data: DataOption = None) -> None:
-    """Add a key and seal with it from now on: both steps at once, for a single server."""
-    _change_keys(data, Keyring.rotate)
+    """Add a key and seal with it from now on: both steps at once, while no server or worker runs."""
+    _change_keys(data, Keyring.rotate, require=cli_keys.require_none_running)
 
 
 def _keyring(settings: Settings) -> Keyring:

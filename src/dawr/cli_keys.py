@@ -97,16 +97,32 @@ def retire(
 
 def require_held(settings: Settings, keyring: Keyring) -> None:
     """``KeyringError`` while a running server or worker does not know the key that would seal."""
-    with _owner(settings) as connection:
-        work = Resealing(connection, keyring, PLACES)
-        work.require_same_keys()
-        without = work.holders_without(keyring.primary_id)
+    without = _holders_without(settings, keyring)
     if without:
         raise KeyringError(
             f"{without} of the running servers and workers do not know key {keyring.primary_id} yet, and could not open what it "
             "seals. Hand the keys to them and start them again, then run this once more. "
             f"(One that was killed is believed to run for {LIVES_SECONDS} seconds.)"
         )
+
+
+def require_none_running(settings: Settings, keyring: Keyring) -> None:
+    """``KeyringError`` while a server or worker runs: none can know a key that is made and would seal at once."""
+    without = _holders_without(settings, keyring)
+    if without:
+        raise KeyringError(
+            f"{without} servers and workers are running, and could not open what a key seals that they have never had. Stop them "
+            "and run this once more, or take the two steps beside them: `dawr admin keys add`, then `promote`. "
+            f"(One that was killed is believed to run for {LIVES_SECONDS} seconds.)"
+        )
+
+
+def _holders_without(settings: Settings, keyring: Keyring) -> int:
+    """How many of the running servers and workers do not know the key that would seal."""
+    with _owner(settings) as connection:
+        work = Resealing(connection, keyring, PLACES)
+        work.require_same_keys()
+        return work.holders_without(keyring.primary_id)
 
 
 def _require_known(work: Resealing, keyring: Keyring) -> None:

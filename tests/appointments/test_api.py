@@ -295,6 +295,31 @@ async def test_the_waiting_list_over_http(
     assert problem(again) == (409, "appointment_wrong_state")
 
 
+async def test_the_waiting_list_by_days(rui: httpx2.AsyncClient, practice: Practice) -> None:
+    wish = {"patient": str(await practice.patient()), "doctor": "dana", "from": "2031-03-05", "until": "2031-03-05"}
+    entry = (await rui.post(f"{API}/appointments/waiting", json=wish)).json()
+    assert (entry["from"], entry["until"]) == ("2031-03-05T00:00:00+03:00", "2031-03-05T23:55:00+03:00")
+    offered = (await rui.get(f"{API}/appointments/{entry['appointment']}")).json()
+    assert offered["start"][:10] == "2031-03-05"
+
+
+@pytest.mark.parametrize(
+    ("span", "field"),
+    [
+        ({"from": "2031-03-05", "until": "2031-03-04"}, "until"),
+        ({"until": "2031-03-02"}, "until"),
+        ({"from": "1999-01-01"}, "from"),
+        ({"until": "2200-01-01"}, "until"),
+    ],
+)
+async def test_days_that_cannot_be_are_told_by_their_field(
+    rui: httpx2.AsyncClient, practice: Practice, span: dict[str, str], field: str
+) -> None:
+    wish = {"patient": str(await practice.patient()), "doctor": "dana"} | span
+    answer = await rui.post(f"{API}/appointments/waiting", json=wish)
+    assert (problem(answer), answer.json()["field"]) == ((422, "invalid_schedule"), field)
+
+
 async def test_a_facility_decides_its_rules(ada: httpx2.AsyncClient, rui: httpx2.AsyncClient) -> None:
     path = f"{API}/appointments/rules"
     before = (await rui.get(path)).json()

@@ -141,11 +141,23 @@ def test_a_key_is_not_promoted_before_every_server_knows_it(dawr: Dawr, owner: O
     assert keyring(dawr).primary_id == 2
 
 
+def test_both_steps_at_once_wait_until_nobody_runs(dawr: Dawr, owner: Owner) -> None:
+    keyring(dawr)
+    running(owner, 1)
+    answer = dawr("admin", "keys", "rotate")
+    assert (answer.code, "1 servers and workers are running" in answer.errors) == (1, True)
+    assert keyring(dawr).key_ids == (1,)
+    running(owner, 1, ago=keyguard.LIVES_SECONDS + 1)
+    assert dawr("admin", "keys", "rotate").code == 0
+    assert keyring(dawr).primary_id == 2
+
+
 def test_a_key_of_a_setting_neither(dawr: Dawr, owner: Owner) -> None:
     added = Keyring.generate().add().to_setting()
     running(owner, 1)
-    answer = dawr("admin", "keys", "promote", "2", DAWR_KEYS=added)
-    assert (answer.code, answer.output) == (1, "")
+    for change in ("promote 2", "rotate"):
+        answer = dawr("admin", "keys", *change.split(), DAWR_KEYS=added)
+        assert (answer.code, answer.output) == (1, "")
 
 
 @pytest.mark.parametrize("command", ["admin facility list", "export doctors --facility nowhere"])

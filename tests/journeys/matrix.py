@@ -116,6 +116,7 @@ def _reads() -> list[Row]:
         row("GET /patients/{patient}/history", WORKS),
         row("GET /patients/{patient}/export", ADMIN | DOCTORS),
         row("GET /patients/{patient}/accesses", ADMIN),
+        row("GET /patients/{patient}/changes", ADMIN),
         row("GET /patients/{patient}/stops", DESK),
         row("GET /patients/{patient}/merged", DESK),
         row("GET /appointments", DESK | DOCTORS, query={"doctor": "$doctor", "total": "true"}),

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from ipaddress import ip_network
 from uuid import UUID
 
@@ -10,13 +11,16 @@ import pytest
 from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import Role
 from dawr.facilities.queries import Context
-from dawr.notifications import store_channels
-from dawr.notifications.commands_try import try_channel
+from dawr.notifications import commands_try, store_channels
+from dawr.notifications.channels.push import Push
+from dawr.notifications.commands_try import try_browser, try_channel
 from dawr.notifications.rules import ChannelNotFound
 from dawr.notifications.rules_channels import Outcome, Reason
+from dawr.notifications.store_channels import Subscription
 from dawr.platform.errors import Forbidden, Invalid
 from tests.conftest import PASSWORD, House, Live
 from tests.notifications.counterparts import over_http, over_smtp
+from tests.notifications.test_channel_settings import BROWSER
 
 PHONE = "5550 4321"
 
@@ -76,14 +80,42 @@ async def test_a_template_is_filled_with_made_up_values(ada: Context) -> None:
     assert len(template["components"][0]["parameters"]) == 3
 
 
+def browser_of(endpoint: str) -> Subscription:
+    return Subscription(endpoint, str(BROWSER["p256dh"]), str(BROWSER["auth"]))
+
+
+async def test_a_notification_goes_to_the_callers_own_browser_which_is_not_kept(
+    ada: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private = ada.services.settings.outgoing_networks
+    monkeypatch.setattr(commands_try, "Push", partial(Push, private=private))
+    async with over_http() as vendor:
+        await configure(ada, "push", contact="mailto:it@example.org")
+        to, said = await try_browser(ada, browser_of(f"{vendor.url}/push/4711"))
+    assert (to, said.outcome) == ("127.0.0.1", Outcome.SENT)
+    assert len(vendor.heard) == 1
+    async with ada.read() as tx:
+        assert await tx.value("SELECT count(*) FROM push_subscription") == 0
+
+
+async def test_a_browser_in_the_house_s_own_network_is_not_asked(ada: Context) -> None:
+    async with over_http() as vendor:
+        await configure(ada, "push", contact="mailto:it@example.org")
+        _, said = await try_browser(ada, browser_of(f"{vendor.url}/push/4711"))
+    assert (said.outcome is Outcome.SENT, vendor.heard) == (False, [])
+
+
 async def test_what_cannot_be_tried_says_so(ada: Context, house: House) -> None:
     assert (await try_channel(ada, "sms", phone=PHONE))[1].reason is Reason.NOT_CONFIGURED
     with pytest.raises(Invalid):
         await try_channel(ada, "sms")
     with pytest.raises(ChannelNotFound):
-        await try_channel(ada, "push")
+        await try_channel(ada, "pigeon")
+    assert (await try_browser(ada, browser_of("https://push.example.org/1")))[1].reason is Reason.NOT_CONFIGURED
     with pytest.raises(Forbidden):
         await try_channel(house.here(house.rui), "sms", phone=PHONE)
+    with pytest.raises(Forbidden):
+        await try_browser(house.here(house.rui), browser_of("https://push.example.org/1"))
 
 
 async def test_the_answer_shows_the_end_of_an_address_alone(live: Live, house: House) -> None:
@@ -95,6 +127,15 @@ async def test_the_answer_shows_the_end_of_an_address_alone(live: Live, house: H
     assert (answer.json()["sent"], answer.json()["reason"]) == (False, "not_configured")
     assert answer.json()["to"] == "•••• 4321"
     assert answer.json()["why"] == "This way of sending is not set up"
+
+
+async def test_a_browser_is_tried_over_http(live: Live, house: House) -> None:
+    path = "/api/v1/channels/push/test"
+    async with live.staff(house, Role.ADMINISTRATOR) as client:
+        nobody = await client.post(path, json={})
+        answer = await client.post(path, json={"browser": BROWSER})
+    assert (nobody.status_code, nobody.json()["field"]) == (422, "browser")
+    assert (answer.json()["to"], answer.json()["reason"]) == ("push.example.org", "not_configured")
 
 
 async def test_an_address_that_is_sent_back_as_it_was_shown_is_no_other(live: Live, house: House) -> None:

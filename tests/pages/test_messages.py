@@ -3,17 +3,19 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, ViewportSize, expect
+from playwright.async_api import Page, Route, ViewportSize, expect
 
-from dawr.accounts.rules import Role
+from dawr.accounts.rules import SYSTEM, Role
 from dawr.notifications import store_channels
 from dawr.notifications.rules_channels import Outcome, Reason, Result
 from tests.conftest import House, Live
+from tests.journeys.matrix import BROWSER
 from tests.notifications.conftest import PHONE as AMINAS
 from tests.notifications.conftest import Carrier, Desk
 from tests.pages.conftest import LAPTOP, PHONE, Site
 from tests.pages.test_delivery import weigh
 from tests.pages.test_languages import check
+from tests.pages.test_push import WORKS
 from tests.pages.test_reception import API, STAFF_PAGE_BYTES
 from tests.tickets.conftest import Floor
 
@@ -74,6 +76,36 @@ async def test_a_channel_is_set_up_tried_and_used_no_more(site: Site, house: Hou
     await page.click("#email-form .stop")
     await expect(page.locator("#channel-email .state")).to_have_text("not in use")
     site.forgive("422")
+
+
+async def test_the_administrators_own_browser_is_tried(site: Site, house: House) -> None:
+    async with house.here().write() as tx:
+        await store_channels.save(tx, house.services.keyring, SYSTEM, "push", {"contact": "mailto:it@example.org"})
+    page = await open_messages(site)
+    await page.add_init_script(WORKS)
+    await page.reload()
+    sent: list[object] = []
+
+    async def taken(route: Route) -> None:
+        sent.append(route.request.post_data_json)
+        await route.fulfill(
+            json={"channel": "push", "to": "push.example.org", "sent": True, "why": None, "detail": "201"}
+        )
+
+    await page.route("**/api/v1/channels/push/test", taken)
+    await page.click("#pushtest-form button")
+    await expect(page.locator("#pushtest-form .told")).to_contain_text("Sent to push.example.org.")
+    assert sent == [{"browser": BROWSER}]
+
+
+async def test_a_browser_that_takes_no_messages_says_so(site: Site, house: House) -> None:
+    async with house.here().write() as tx:
+        await store_channels.save(tx, house.services.keyring, SYSTEM, "push", {"contact": "mailto:it@example.org"})
+    page = await open_messages(site)
+    await page.add_init_script("delete window.PushManager;")
+    await page.reload()
+    await page.click("#pushtest-form button")
+    await expect(page.locator("#pushtest-form .told")).to_have_text("This browser takes no messages.")
 
 
 async def test_what_is_not_shown_of_a_channel_stays(site: Site, house: House) -> None:

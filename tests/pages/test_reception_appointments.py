@@ -91,6 +91,34 @@ async def test_who_waits_is_offered_what_is_free(site: Site, practice: Practice)
     await expect(page.locator("#appointments [data-status=booked]")).to_contain_text("Zubaida")
 
 
+async def test_who_waits_for_some_days_is_offered_none_of_the_others(site: Site, practice: Practice) -> None:
+    await practice.patient("Zubaida")
+    page = await open_page(site)
+    await choose(page, "zubaida")
+    await page.click("#booking summary")
+    await page.select_option("#book-doctor", "dana")
+    await page.fill("#book-from", "2031-03-06")
+    await page.fill("#book-until", "2031-03-05")
+    await page.click("#book-form [value=wait]")
+    await expect(page.locator("#book-until-mistake")).to_have_text("The end lies before the start")
+    await page.fill("#book-until", "2031-03-07")
+    await page.click("#book-form [value=wait]")
+    await expect(page.locator("#waiting li")).to_contain_text("offered: Mar 6, 2031")
+    await expect(page.locator("#waiting li")).to_contain_text("only from Mar 6, 2031 until Mar 7, 2031")
+    site.forgive("422")
+
+
+@pytest.mark.parametrize("lang", ["ar", "en", "hi"])
+async def test_the_days_of_a_waiting_list_on_a_phone(site: Site, practice: Practice, lang: str) -> None:
+    await practice.wait(await practice.patient("Zubaida"), latest=at("20:00"))
+    page = await open_page(site, lang, size=PHONE, reduced_motion="reduce")
+    await expect(page.locator("#waiting li")).to_contain_text("2031")
+    await choose(page, "Zubaida")
+    await page.click("#booking summary")
+    await expect(page.locator("#book-from")).to_be_visible()
+    await check(page, lang)
+
+
 @pytest.mark.parametrize(("lang", "size"), [("ar", PHONE), ("en", LAPTOP)])
 async def test_moving_in_other_languages_on_other_screens(
     site: Site, practice: Practice, lang: str, size: ViewportSize

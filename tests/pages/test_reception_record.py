@@ -163,9 +163,21 @@ async def test_the_trail_says_what_happened_and_to_administrators_who_read_it(
     await visit(reception)
     page = await opened(site, "trail")
     await expect(page.locator("#entries li")).to_contain_text("Lab")
-    await expect(page.locator("#accesses")).to_have_count(0)
+    await expect(page.locator("#accesses, #changes")).to_have_count(0)
     page = await opened(site, "trail", role=Role.ADMINISTRATOR)
     await expect(page.locator("#accesses li").first).to_contain_text(re.compile(r"Rui.*read the history"))
+
+
+async def test_administrators_see_who_changed_the_record(site: Site, reception: httpx2.AsyncClient) -> None:
+    patient = (await registered(reception))["patient"]
+    await reception.patch(f"{API}/patients/{patient}", json={"phone": "55501234", "birth_year": 1980})
+    other = (await registered(reception, "Zubaida"))["patient"]
+    await reception.post(f"{API}/patients/{other}/merge", json={"into": patient})
+    page = await opened(site, "trail", role=Role.ADMINISTRATOR)
+    changes = page.locator("#changes li")
+    await expect(changes).to_have_count(5)
+    await expect(changes.nth(3)).to_contain_text(re.compile(r"Staff.*changed: Date of birth, Phones"))
+    await expect(changes.first).to_contain_text("another record was merged into it")
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,13 @@ async def test_the_patient_is_found_by_what_holds_now(house: House) -> None:
     assert [bool(await found(house, query)) for query in queries] == [False, False, False, True, True]
 
 
+async def test_every_word_is_found_with_every_other_after_one_was_changed(house: House) -> None:
+    card = await made(house, "Omar Khan Zubair", names={"ar": "عمر خان"})
+    await change(house, card, name="Omar Saleh Zubair")
+    queries = ("omar saleh", "saleh zub", "zubair omar saleh", "عمر خان", "omar khan")
+    assert [bool(await found(house, query)) for query in queries] == [True, True, True, True, False]
+
+
 async def test_a_date_of_birth_takes_the_place_of_a_year(house: House, live: Live) -> None:
     card = await made(house, birth_year=1979)
     async with live.staff(house, Role.RECEPTION) as rui:

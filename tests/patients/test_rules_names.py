@@ -6,7 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dawr.patients.rules_names import asked, asked_keys, begins, fold, keys, plain_words, same_name, share_a_word
+from dawr.patients.rules_names import (
+    asked,
+    asked_beginnings,
+    asked_keys,
+    beginnings,
+    begins,
+    fold,
+    keys,
+    plain_words,
+    same_name,
+    share_a_word,
+)
 
 ARABIC = st.text(st.characters(min_codepoint=0x0621, max_codepoint=0x064A, categories=["Lo"]), min_size=4, max_size=12)
 LATIN = st.text(
@@ -81,6 +92,7 @@ def test_other_names_stay_others(one: str, other: str) -> None:
 )
 def test_a_beginning_finds_the_name(query: str, name: str) -> None:
     assert set(asked_keys(asked(query))) <= keys(name)
+    assert asked_beginnings(asked(query)) <= beginnings(name)
     assert begins(asked(query), [name])
 
 
@@ -122,6 +134,17 @@ def test_every_beginning_of_every_word_finds_the_name(name: str, data: st.DataOb
     words = asked(beginning) if fold(name) else []
     assert set(asked_keys(words)) <= keys(name)
     assert begins(words, [name])
+
+
+@given(NAMES, st.data())
+def test_beginnings_of_several_words_are_among_those_of_the_name(name: str, data: st.DataObject) -> None:
+    some = data.draw(st.lists(st.sampled_from(fold(name) or ["abc"]), max_size=4))
+    words = asked(" ".join(word[: data.draw(st.integers(1, len(word)))] for word in some))
+    assert not begins(words, [name]) or asked_beginnings(words) <= beginnings(name)
+
+
+def test_beginnings_tell_words_apart_past_the_longest_key() -> None:
+    assert not asked_beginnings(["muhammadul"]) <= beginnings("Muhammadur")
 
 
 @given(NAMES, NAMES)

@@ -108,6 +108,15 @@ async def test_of_two_common_beginnings_the_rarer_one_is_gone_through(
         assert await found(house, query) == [wanted.patient]
 
 
+async def test_names_that_go_on_in_another_way_are_not_opened(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries_find, "_OPENED", 1)
+    monkeypatch.setattr(queries_find, "_LOOKS", 1)
+    wanted = await made(house, "Omarabdulqadir Zubairalhassan")
+    for name in ("Omarabduwahhab Zubairalrahman", "Zubairalqasim Omarabdussamad", "Omarabduraouf Zubairalnasser"):
+        await made(house, name)
+    assert await found(house, "omarabdulqadir zubairalhass") == [wanted.patient]
+
+
 async def test_a_list_is_no_opened_record(house: House, live: Live) -> None:
     async with live.staff(house, Role.RECEPTION) as rui:
         patient = (await rui.post("/api/v1/patients", json=AMINA)).json()["patient"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -13,12 +13,12 @@ from starlette.responses import Response
 from dawr.accounts.rules import Actor, Right
 from dawr.appointments import api_shapes as shapes
 from dawr.appointments import commands, commands_schedule, commands_waiting, queries, queries_lists
-from dawr.appointments.api_shapes import Booking, DoctorName, Here, Id, Move, Secret, Wait, answers
+from dawr.appointments.api_shapes import Booking, DoctorName, Here, Id, Moment, Move, Secret, Wait, answers
 from dawr.appointments.queries_lists import BEGINNING, Place, Wanted
 from dawr.appointments.rules import Appointment, AppointmentRules, Status
-from dawr.appointments.rules_schedule import FIRST_YEAR, LAST_YEAR
+from dawr.appointments.rules_schedule import FIRST_YEAR, GRAIN, LAST_YEAR, InvalidSchedule, instant
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import Facility
+from dawr.facilities.rules import ONE_DAY, Facility
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.http.bodies import Day
@@ -45,6 +45,15 @@ def day_asked(here: Context, given: date | None) -> date:
     if not FIRST_YEAR <= given.year < LAST_YEAR:
         raise Invalid(N_("There are no appointments on such a day"))
     return given
+
+
+def moment_asked(here: Context, given: Moment, field: str, *, last: bool = False) -> datetime:
+    """An instant as it is; of a day its beginning, of the ``last`` day its end."""
+    if not FIRST_YEAR <= given.year < LAST_YEAR:
+        raise InvalidSchedule(N_("There are no appointments on such a day"), extra={"field": field})
+    if isinstance(given, datetime):
+        return given
+    return instant(here.facility, given + ONE_DAY if last else given, time())
 
 
 @router.post("", status_code=201, responses=documented(401, 403, 409) | answers(shapes.AppointmentAnswer, 201))
@@ -133,8 +142,8 @@ async def wait(body: Wait, here: Here) -> Response:
             here.facility,
             patient_id=body.patient,
             doctor_id=body.doctor,
-            earliest=body.from_,
-            latest=body.until,
+            earliest=None if body.from_ is None else moment_asked(here, body.from_, "from"),
+            latest=_last_start(here, body.until),
         )
         return outcome(made.waiting, status=201)
 
@@ -150,6 +159,13 @@ async def withdraw(waiting: Id, here: Here) -> Response:
         return outcome(left.waiting)
 
     return await once(here, work, lambda tx, done: _waiting_now(tx, here, done))
+
+
+def _last_start(here: Context, until: Moment | None) -> datetime | None:
+    """When the last slot begins that is wanted; of a day the last there may be."""
+    if until is None or isinstance(until, datetime):
+        return until
+    return moment_asked(here, until, "until", last=True) - GRAIN
 
 
 async def _waiting_now(tx: WriteTx, here: Context, done: Outcome) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Doctors' time over HTTP: slots, schedule, leave."""
 
-from datetime import datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -9,15 +8,13 @@ from starlette.responses import Response
 
 from dawr.appointments import api_shapes as shapes
 from dawr.appointments import commands_schedule, queries
-from dawr.appointments.api import day_asked
-from dawr.appointments.api_shapes import Away, DoctorInPath, Here, Hours, Id, Moment, answers
+from dawr.appointments.api import day_asked, moment_asked
+from dawr.appointments.api_shapes import Away, DoctorInPath, Here, Hours, Id, answers
 from dawr.appointments.commands_schedule import Changed
 from dawr.appointments.queries import require_doctors_day
-from dawr.appointments.rules_schedule import FIRST_YEAR, LAST_YEAR, InvalidSchedule, Window, instant, read_window
+from dawr.appointments.rules_schedule import Window, read_window
 from dawr.facilities.queries import Context
-from dawr.facilities.rules import ONE_DAY
 from dawr.platform.db import WriteTx
-from dawr.platform.errors import N_
 from dawr.platform.http.bodies import Day
 from dawr.platform.http.once import answer, once, outcome
 from dawr.platform.http.problems import documented
@@ -70,7 +67,7 @@ async def leaves(doctor: DoctorInPath, here: Here) -> Response:
 @router.post("/{doctor}/leave", status_code=201, responses=CHANGES | answers(shapes.LeaveAnswer, 201))
 async def add_leave(doctor: DoctorInPath, body: Away, here: Here) -> Response:
     """The doctor is away. The appointments of that time are listed in the answer and flagged."""
-    starts, ends = _moment(here, body.from_), _moment(here, body.until, last=True)
+    starts, ends = moment_asked(here, body.from_, "from"), moment_asked(here, body.until, "until", last=True)
 
     async def work(tx: WriteTx) -> Outcome:
         leave, _ = await commands_schedule.add_leave(
@@ -105,12 +102,3 @@ async def _leave_now(tx: WriteTx, here: Context, doctor: str, leave_id: UUID) ->
 
 def _flagged(here: Context, changed: Changed) -> dict[str, Any]:
     return {"needs_rebooking": [queries.shown(here.facility, one) for one in changed.needs_rebooking]}
-
-
-def _moment(here: Context, given: Moment, *, last: bool = False) -> datetime:
-    """An instant as it is; of a day its beginning, of the ``last`` day its end."""
-    if not FIRST_YEAR <= given.year < LAST_YEAR:
-        raise InvalidSchedule(N_("There are no appointments on such a day"), extra={"field": "from"})
-    if isinstance(given, datetime):
-        return given
-    return instant(here.facility, given + ONE_DAY if last else given, time())

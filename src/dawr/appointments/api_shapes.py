@@ -45,12 +45,12 @@ class Move(Body):
 
 
 class Wait(Body):
-    """Slots that begin between ``from`` and ``until``; without them any."""
+    """Slots that begin between ``from`` and ``until``: instants with an offset, or days, both included; without them any."""
 
     patient: Id
     doctor: DoctorName
-    from_: Annotated[AwareDatetime | None, Field(alias="from")] = None
-    until: AwareDatetime | None = None
+    from_: Annotated[Moment | None, Field(alias="from", union_mode="left_to_right")] = None
+    until: Annotated[Moment | None, Field(union_mode="left_to_right")] = None
 
 
 class _Hours(Body):

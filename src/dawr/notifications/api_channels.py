@@ -10,10 +10,11 @@ from starlette.responses import Response
 
 from dawr.facilities.queries import Context
 from dawr.notifications import commands_try, store_channels, texts
+from dawr.notifications.api_push import Browser
 from dawr.notifications.channel import channels_of
 from dawr.notifications.channels.sms import GATEWAYS
 from dawr.notifications.rules import ChannelNotFound, Moment, masked
-from dawr.notifications.rules_channels import Outcome
+from dawr.notifications.rules_channels import Outcome, Result
 from dawr.notifications.store_channels import Configured
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import Invalid
@@ -149,29 +150,41 @@ async def stop_channel(channel: Name, here: Here) -> Response:
 
 
 class Trial(Body):
-    """``phone``: where a text or WhatsApp message goes. It is not kept."""
+    """``phone``: where a text or WhatsApp message goes; ``browser``: what the caller's own browser subscribed with. Neither is
+    kept."""
 
     phone: Phone | None = None
+    browser: Browser | None = None
 
 
 @router.post("/channels/{channel}/test", responses=documented(401, 403, 404))
 async def try_channel(channel: Name, body: Trial, here: Here) -> Response:
-    """Sends one message at once, to the caller's own e-mail address or to ``phone``, and answers what the vendor said. Nothing
-    is kept, so each call sends; few a minute."""
+    """Sends one message at once, to the caller's own e-mail address, to ``phone`` or to ``browser``, and answers what the vendor
+    said. Nothing is kept, so each call sends; few a minute."""
     store_channels.require(here.actor)
     await here.services.limits.check((TRIALS, here.actor.label), (TRIALS_A_DAY, here.facility.slug))
-    to, result = await commands_try.try_channel(here, channel, phone=body.phone)
+    to, result = await _tried(here, channel, body)
     reason = result.reason.value if result.reason else None
     return answer(
         {
             "channel": channel,
-            "to": masked(to),
+            "to": to,
             "sent": result.outcome in (Outcome.SENT, Outcome.DELIVERED),
             "reason": reason,
             "why": texts.said(texts.REASONS, reason, here.language),
             "detail": result.detail,
         }
     )
+
+
+async def _tried(here: Context, channel: str, body: Trial) -> tuple[str, Result]:
+    """To whom, as it may be shown, and what became of it."""
+    if channel != "push":
+        to, result = await commands_try.try_channel(here, channel, phone=body.phone)
+        return masked(to), result
+    if body.browser is None:
+        raise Invalid(extra={"field": "browser"})
+    return await commands_try.try_browser(here, body.browser.subscription())
 
 
 def _require(here: Context, channel: str) -> None:

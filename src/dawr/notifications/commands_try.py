@@ -1,19 +1,21 @@
 """A message by which an administrator sees whether a channel works: sent at once, kept nowhere."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from dawr.accounts import queries as accounts
 from dawr.facilities.queries import Context
 from dawr.facilities.rules import named
 from dawr.notifications import store_channels, texts
-from dawr.notifications.channel import Channel
+from dawr.notifications.channels.push import Push
 from dawr.notifications.channels.registry import fresh
 from dawr.notifications.channels.shelf import NOT_CONFIGURED
 from dawr.notifications.rules import ChannelNotFound, Moment
 from dawr.notifications.rules_channels import Message, Outcome, Reached, Reason, Result
+from dawr.notifications.store_channels import Subscription
 from dawr.patients.phones import region_of
 from dawr.platform.db import ReadTx
 from dawr.platform.errors import N_, Invalid
@@ -22,7 +24,7 @@ from dawr.platform.ids import new_id
 from dawr.platform.retry import in_time
 
 TESTED = frozenset({"email", "sms", "whatsapp"})
-"""A browser is told about a ticket alone, so there is none that could be tried."""
+"""What ``try_channel`` tries; a browser is tried by ``try_browser``."""
 WORTH = timedelta(minutes=2)
 SECONDS = 15.0
 """As long as somebody waits before the page."""
@@ -47,7 +49,24 @@ async def try_channel(here: Context, channel: str, *, phone: str | None = None) 
         if settings is None:
             return addresses[0], NOT_CONFIGURED
         message = _message(here, channel, addresses[0], settings)
-        return addresses[0], await _sent(drawer, message)
+        return addresses[0], await _said(drawer.send(message))
+    finally:
+        await drawer.close()
+
+
+async def try_browser(here: Context, browser: Subscription) -> tuple[str, Result]:
+    """As ``try_channel``, to the caller's own browser: at whose maker's it is taken, and what that says. The subscription is used
+    for this alone."""
+    store_channels.require(here.actor)
+    to = urlsplit(browser.endpoint).hostname or ""
+    drawer = Push(here.services)
+    try:
+        async with here.read() as tx:
+            settings = await store_channels.settings(tx, here.services.keyring, drawer.name)
+        if settings is None:
+            return to, NOT_CONFIGURED
+        message = _message(here, drawer.name, to, settings)
+        return to, await _said(drawer.hand_over(message, browser, contact=settings["contact"]))
     finally:
         await drawer.close()
 
@@ -61,9 +80,9 @@ async def _address(tx: ReadTx, here: Context, channel: str, phone: str | None) -
     return replace(reached, email=own.email)
 
 
-async def _sent(drawer: Channel, message: Message) -> Result:
+async def _said(sending: Awaitable[Result]) -> Result:
     try:
-        return await in_time(drawer.send(message), SECONDS)
+        return await in_time(sending, SECONDS)
     except TimeoutError:
         return Result(Outcome.UNKNOWN, reason=Reason.NO_ANSWER, detail="timeout")
     except Exception as error:
@@ -96,6 +115,7 @@ def _message(here: Context, channel: str, to: str, settings: Mapping[str, Any]) 
         language=language,
         moment=moment.value,
         subject=gettext(_SUBJECT),
+        link=f"{here.services.settings.url}/f/{here.facility.slug}/messages" if channel == "push" else None,
         text=gettext(_TEXT).format(facility=facility),
         deadline=now + WORTH,
         seconds_left=int(WORTH.total_seconds()),

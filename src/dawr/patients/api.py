@@ -137,6 +137,18 @@ async def accesses(patient: PatientId, here: Here, page: Paged) -> Response:
     return answer({"items": [one.answer() for one in shown], "next": following} | total)
 
 
+@router.get("/{patient}/changes", responses=READS | answers(shapes.ChangesAnswer))
+async def changes(patient: PatientId, here: Here, page: Paged) -> Response:
+    """Who made, changed, merged, took apart or erased the record, and when, newest first; for administrators."""
+    here.actor.require(Right.RECORDS)
+    async with here.read() as tx:
+        (before,) = page.position(int) or (None,)
+        found = await queries.changes(tx, patient, before=before, limit=page.limit + 1)
+        total = {"total": await queries.changes_count(tx, patient)} if page.total else {}
+    shown, following = page.cut(found, key=lambda one: [one.change])
+    return answer({"items": [one.answer() for one in shown], "next": following} | total)
+
+
 async def _count_opening(here: Context) -> None:
     if here.actor.kind == "staff":
         await here.services.limits.check((OPENINGS, here.actor.label))

@@ -179,5 +179,24 @@ class AccessesAnswer(BaseModel):
     total: int | None = None
 
 
+class ChangeAnswer(BaseModel):
+    """``fields``: which of the person's were changed, never to what; ``other``: the record that this one was merged with or
+    parted from."""
+
+    change: str
+    patient: str
+    at: str
+    actor: str
+    type: str = Field(examples=["patient_changed"])
+    fields: list[str]
+    other: str | None
+
+
+class ChangesAnswer(BaseModel):
+    items: list[ChangeAnswer]
+    next: str | None
+    total: int | None = None
+
+
 def answers(model: type[BaseModel], status: int = 200) -> dict[int | str, dict[str, Any]]:
     return {status: {"model": model, "description": "Done"}}

@@ -1,7 +1,9 @@
 """What happens to a patient's record, by the names the event log keeps. Data holds ids and the names of fields, never values.
 
-Stream: ``patient:<id>``.
+Stream: ``STREAM`` and the record's id.
 """
+
+STREAM = "patient:"
 
 PATIENT_CREATED = "patient_created"
 PATIENT_CHANGED = "patient_changed"

@@ -9,8 +9,10 @@ from uuid import UUID
 
 from dawr.facilities.queries import Context
 from dawr.patients import fields
+from dawr.patients.events import STREAM
 from dawr.patients.rules import Contact, PatientCard, PatientNotFound
 from dawr.patients.vault import PatientKey
+from dawr.platform import events
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import ReadTx
 from dawr.platform.services import Services
@@ -68,6 +70,31 @@ class Access:
             "purpose": self.purpose,
             "break_glass": self.break_glass,
             "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That somebody did something to a record: ``type`` as the log names it, ``fields`` which of the person's changed, ``other``
+    the record that it was merged with or parted from. ``change`` is its number in the log."""
+
+    change: int
+    patient: UUID
+    at: datetime
+    actor: str
+    type: str
+    fields: tuple[str, ...] = ()
+    other: UUID | None = None
+
+    def answer(self) -> dict[str, Any]:
+        return {
+            "change": str(self.change),
+            "patient": str(self.patient),
+            "at": self.at.isoformat(),
+            "actor": self.actor,
+            "type": self.type,
+            "fields": list(self.fields),
+            "other": str(self.other) if self.other else None,
         }
 
 
@@ -206,6 +233,37 @@ async def accesses(
 async def accesses_count(tx: ReadTx, patient_id: UUID) -> int:
     found: int = await tx.value(_COUNT_ACCESSES, patients=await family(tx, patient_id))
     return found
+
+
+async def changes(tx: ReadTx, patient_id: UUID, *, before: int | None = None, limit: int = 50) -> list[Change]:
+    """Who made, changed, merged, parted or erased the record or one merged into it, newest first, from before the change
+    ``before`` on; of an erased one, too."""
+    found = await events.newest(tx, await _streams(tx, patient_id), before=before, limit=limit)
+    return [_change(number, one) for number, one in found]
+
+
+async def changes_count(tx: ReadTx, patient_id: UUID) -> int:
+    return await events.count(tx, await _streams(tx, patient_id))
+
+
+async def _streams(tx: ReadTx, patient_id: UUID) -> list[str]:
+    whole = await family(tx, patient_id)
+    if not whole:
+        raise PatientNotFound
+    return [f"{STREAM}{one}" for one in whole]
+
+
+def _change(number: int, one: events.Recorded) -> Change:
+    other = next((one.data[end] for end in ("into", "from", "patient") if end in one.data), None)
+    return Change(
+        number,
+        UUID(one.entity),
+        one.at,
+        one.actor,
+        one.type,
+        tuple(one.data.get("fields", ())),
+        UUID(other) if other else None,
+    )
 
 
 def reason_place(access: UUID) -> str:

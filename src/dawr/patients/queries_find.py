@@ -1,6 +1,6 @@
 """Finding patients by blind tokens: no statement reads the whole table, and few rows are ever opened."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -10,8 +10,8 @@ from dawr.facilities.queries import Context
 from dawr.patients import queries
 from dawr.patients.phones import region_of
 from dawr.patients.rules import Identity, PatientCard, QueryTooShort, likeness
-from dawr.patients.rules_names import SHORTEST, asked, asked_keys, begins
-from dawr.patients.tokens import Token, Tokens
+from dawr.patients.rules_names import SHORTEST, asked, asked_beginnings, asked_keys, begins
+from dawr.patients.tokens import BLOOM_BITS, Token, Tokens, written
 from dawr.platform.db import ReadTx
 
 MOST_DUPLICATES = 10
@@ -40,18 +40,14 @@ CROSS JOIN LATERAL (
     ) AS newest
 ) AS few
 """
-# Newest records first, no more of ``start`` than needed. The count is made for each of its rows and never as a join, which
-# could read all of a common name.
-_NAMED = """
+# Newest records first, no more of ``start`` than needed; of the names that cannot begin as asked hardly any.
+_NAMED = f"""
 SELECT start.patient FROM (
-    SELECT i.patient FROM patient_index i
+    SELECT i.patient, i.bloom FROM patient_index i
     WHERE i.facility_id = %(facility_id)s AND i.kind = 'name' AND i.token = %(start)s AND i.patient < %(before)s
     ORDER BY i.patient DESC LIMIT %(examined)s
 ) AS start
-WHERE cardinality(%(others)s::bytea[]) = (
-    SELECT count(*) FROM patient_index o
-    WHERE o.facility_id = %(facility_id)s AND o.kind = 'name' AND o.token = ANY(%(others)s) AND o.patient = start.patient
-)
+WHERE (start.bloom & %(bloom)s::bit({BLOOM_BITS})) = %(bloom)s::bit({BLOOM_BITS})
 ORDER BY start.patient DESC LIMIT %(limit)s
 """
 _LAST_EXAMINED = """
@@ -128,41 +124,40 @@ async def _with_tokens(tx: ReadTx, tokens: set[Token], *, before: UUID | None, l
 
 
 async def _named(tx: ReadTx, here: Context, words: Sequence[str], *, before: UUID | None, limit: int) -> Found:
-    """Tokens say which names begin with the first letters of each word; the names themselves, opened, whether it goes on so.
-    Where nobody is among those looked at, it looks further by itself, a few times."""
+    """The rarest of the tokens and the Bloom filters beside it say which names may begin as asked; the names themselves, opened,
+    whether they do. Where nobody is among those looked at, it looks further by itself, a few times."""
     found = Found((), before or queries.END)
-    keys_ = await _rarest_first(tx, _tokens(here), asked_keys(words), before or queries.END)
+    tokens = _tokens(here)
+    rarest = await _rarest(tx, tokens, asked_keys(words), before or queries.END)
+    wanted = {"start": rarest, "bloom": written(tokens.bits(asked_beginnings(words))), "examined": _EXAMINED}
     for _ in range(_LOOKS):
         if found.cards or found.after is None:
             break
-        found = await _looked(tx, here, words, keys_, before=found.after, limit=limit)
+        found = await _looked(tx, here, words, wanted, before=found.after, limit=limit)
     return found
 
 
 async def _looked(
-    tx: ReadTx, here: Context, words: Sequence[str], keys_: tuple[bytes, list[bytes]], *, before: UUID, limit: int
+    tx: ReadTx, here: Context, words: Sequence[str], wanted: Mapping[str, object], *, before: UUID, limit: int
 ) -> Found:
-    start, others = keys_
-    wanted = {"start": start, "before": before, "examined": _EXAMINED}
-    rows = await tx.rows(_NAMED, **wanted, others=others, limit=_OPENED)
+    rows = await tx.rows(_NAMED, **wanted, before=before, limit=_OPENED)
     ids = [row["patient"] for row in rows]
     cards, last = await _fitting(tx, here, words, ids, limit)
     if last is None and len(ids) == _OPENED:
         last = ids[-1]
-    elif last is None and others:
+    elif last is None:
         # Everything found is told, and not everything was looked at: the next page goes on from there.
-        last = await tx.value(_LAST_EXAMINED, **wanted)
+        last = await tx.value(_LAST_EXAMINED, **wanted, before=before)
     return Found(cards, last)
 
 
-async def _rarest_first(tx: ReadTx, tokens: Tokens, keys: Sequence[str], before: UUID) -> tuple[bytes, list[bytes]]:
-    """The token that the fewest names have, and the others."""
+async def _rarest(tx: ReadTx, tokens: Tokens, keys: Sequence[str], before: UUID) -> bytes:
+    """The token that the fewest names have."""
     codes = [code for _, code in sorted(tokens.names(keys))]
     if len(codes) > 1:
         counted = await tx.rows(_HOW_MANY, tokens=codes, most=_COUNTED, before=before)
-        rarest = sorted(counted, key=lambda row: (row["many"], row["reach"] or queries.END))
-        codes = [bytes(row["token"]) for row in rarest]
-    return codes[0], codes[1:]
+        return bytes(min(counted, key=lambda row: (row["many"], row["reach"] or queries.END))["token"])
+    return codes[0]
 
 
 async def _fitting(

@@ -11,6 +11,7 @@ from itertools import product
 
 LENGTHS = (3, 5, 8)
 SHORTEST = LENGTHS[0]
+LONGEST = 12
 MOST_WORDS = 12
 _ASKED_WORDS = 6
 _LATIN = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "ı": "i", "þ": "th", "ħ": "h"})
@@ -85,6 +86,11 @@ def keys(name: str) -> set[str]:
     return beginnings | {_whole(form) for form in forms if len(form) < SHORTEST}
 
 
+def beginnings(name: str) -> set[str]:
+    """Every beginning of every word of a name, of two letters to ``LONGEST``."""
+    return _beginnings(frozenset[str]().union(*variants(fold(name))))
+
+
 def asked(query: str) -> list[str]:
     """The words of what somebody typed, without articles; the beginning of a word that is too short to look for keeps its
     article. Empty where fewer than three letters are left."""
@@ -104,6 +110,15 @@ def asked_keys(words: Sequence[str]) -> list[str]:
     long = [word for word in words if len(word) >= SHORTEST]
     keys_ = [_stem(word)[: max(one for one in LENGTHS if one <= len(_stem(word)))] for word in long]
     return list(dict.fromkeys(keys_)) or [_whole(word) for word in words]
+
+
+def asked_beginnings(words: Iterable[str]) -> set[str]:
+    """What is among the ``beginnings`` of every name that begins as asked; names that have it all may still be others."""
+    return _beginnings(map(_stem, words))
+
+
+def _beginnings(words: Iterable[str]) -> set[str]:
+    return {word[:length] for word in words for length in range(2, min(len(word), LONGEST) + 1)}
 
 
 def _stem(word: str) -> str:

@@ -14,7 +14,7 @@ from dawr.patients import events, fields, queries, store_tables  # noqa: F401 - 
 from dawr.patients.phones import region_of
 from dawr.patients.queries import reason_place
 from dawr.patients.rules import CannotMerge, Identity, MergedMeanwhile, NotMerged, PatientCard, PatientNotFound, Purpose
-from dawr.patients.tokens import Token, Tokens
+from dawr.patients.tokens import Entry, Tokens
 from dawr.patients.vault import PatientKey
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import Answers, ReadTx, WriteTx
@@ -58,11 +58,11 @@ _RAISE = """
 UPDATE patient SET version = version + 1 WHERE facility_id = %(facility_id)s AND patient = %(patient)s RETURNING version
 """
 _ADD_TOKENS = """
-INSERT INTO patient_index (facility_id, kind, token, patient)
-SELECT %(facility_id)s, kind, token, patient FROM json_populate_recordset(NULL::patient_index, %(rows)s)
+INSERT INTO patient_index (facility_id, kind, token, patient, bloom)
+SELECT %(facility_id)s, kind, token, patient, bloom FROM json_populate_recordset(NULL::patient_index, %(rows)s)
 ON CONFLICT DO NOTHING
 """
-_TOKENS = "SELECT kind, token FROM patient_index WHERE facility_id = %(facility_id)s AND patient = %(patient)s"
+_TOKENS = "SELECT kind, token, bloom FROM patient_index WHERE facility_id = %(facility_id)s AND patient = %(patient)s"
 _DROP_TOKENS = """
 DELETE FROM patient_index i USING unnest(%(kinds)s::text[], %(tokens)s::bytea[]) AS gone (kind, token)
 WHERE i.facility_id = %(facility_id)s AND i.kind = gone.kind AND i.token = gone.token AND i.patient = %(patient)s
@@ -208,7 +208,7 @@ async def insert(tx: WriteTx, here: Context, patient_id: UUID, identity: Identit
     async with tx.one_trip():
         await tx.execute(_INSERT, patient=patient_id, now=tx.now, **fields.sealed(identity, key))
         await tx.execute(_INSERT_KEY, patient=patient_id, wrapped=key.wrap(here.services.keyring))
-        await _add_tokens(tx, patient_id, tokens_of(here).of(identity))
+        await _add_tokens(tx, patient_id, tokens_of(here).entries(identity))
         await record(tx, here, patient_id, events.PATIENT_CREATED, version=1)
     return PatientCard(patient_id, 1, tx.now, identity)
 
@@ -216,8 +216,9 @@ async def insert(tx: WriteTx, here: Context, patient_id: UUID, identity: Identit
 async def save(tx: WriteTx, here: Context, loaded: Loaded, identity: Identity, data: Mapping[str, Any]) -> PatientCard:
     """``data`` names the fields that changed."""
     version = loaded.card.version + 1
-    before = {(row["kind"], bytes(row["token"])) for row in await tx.rows(_TOKENS, patient=loaded.id)}
-    after = tokens_of(here).of(identity)
+    rows = await tx.rows(_TOKENS, patient=loaded.id)
+    before = {(row["kind"], bytes(row["token"]), row["bloom"]) for row in rows}
+    after = tokens_of(here).entries(identity)
     await tx.execute(_SAVE, patient=loaded.id, version=version, **fields.sealed(identity, loaded.key))
     await _drop_tokens(tx, loaded.id, before - after)
     await _add_tokens(tx, loaded.id, after - before)
@@ -281,15 +282,18 @@ def tokens_of(here: Context) -> Tokens:
     return Tokens(here.services.keyring, str(here.facility.id), region_of(here.facility.zone))
 
 
-async def _add_tokens(tx: WriteTx, patient_id: UUID, tokens: set[Token]) -> None:
+async def _add_tokens(tx: WriteTx, patient_id: UUID, entries: set[Entry]) -> None:
     # In one order, so that two who write many of the same never wait for each other in a circle.
-    rows = [{"kind": kind, "token": token, "patient": patient_id} for kind, token in sorted(tokens)]
+    rows = [
+        {"kind": kind, "token": token, "patient": patient_id, "bloom": bloom}
+        for kind, token, bloom in sorted(entries, key=lambda one: one[:2])
+    ]
     await tx.insert_rows(_ADD_TOKENS, rows)
 
 
-async def _drop_tokens(tx: WriteTx, patient_id: UUID, tokens: set[Token]) -> None:
-    if tokens:
-        kinds, codes = [kind for kind, _ in tokens], [code for _, code in tokens]
+async def _drop_tokens(tx: WriteTx, patient_id: UUID, entries: set[Entry]) -> None:
+    if entries:
+        kinds, codes = [kind for kind, _, _ in entries], [token for _, token, _ in entries]
         await tx.execute(_DROP_TOKENS, patient=patient_id, kinds=kinds, tokens=codes)
 
 
@@ -307,5 +311,5 @@ async def record(
     *,
     version: int,
 ) -> None:
-    stream = f"patient:{patient_id}"
+    stream = f"{events.STREAM}{patient_id}"
     await append(tx, [Recorded(stream, version, str(patient_id), type_, data or {}, here.actor.label, tx.now)])

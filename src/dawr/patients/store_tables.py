@@ -9,11 +9,14 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
+    PrimaryKeyConstraint,
     Text,
     Uuid,
     text,
 )
+from sqlalchemy.dialects.postgresql import BIT
 
+from dawr.patients.tokens import BLOOM_BITS
 from dawr.platform.schema import facility_table
 
 patient = facility_table(
@@ -59,7 +62,11 @@ patient_index = facility_table(
     Column("kind", Text, primary_key=True),
     Column("token", LargeBinary, primary_key=True),
     Column("patient", Uuid, primary_key=True),
+    # Of a name's token: what else may be in the names of that record. In the key's index, so that it alone is read.
+    Column("bloom", BIT(BLOOM_BITS)),
+    PrimaryKeyConstraint("facility_id", "kind", "token", "patient", postgresql_include=["bloom"]),
     CheckConstraint("kind IN ('phone', 'number', 'name', 'person')", name="kind"),
+    CheckConstraint("(kind = 'name') = (bloom IS NOT NULL)", name="bloom"),
     ForeignKeyConstraint(["facility_id", "patient"], ["patient.facility_id", "patient.patient"]),
     Index("patient_index_patient_idx", "facility_id", "patient"),
     grants="SELECT, INSERT, DELETE",

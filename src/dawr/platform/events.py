@@ -4,7 +4,7 @@ A *stream* names a subject with a version of its own (``queue:lab``). Whoever ap
 its version, so a stream's versions have no gap. Data holds ids, codes and enums, never what describes a person.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -77,6 +77,13 @@ _LAST_OF_ENTITY = """
 SELECT stream, version, entity, type, data, actor, at FROM event
 WHERE facility_id = %(facility_id)s AND entity = %(entity)s ORDER BY id DESC LIMIT 1
 """
+_NEWEST = """
+SELECT id, stream, version, entity, type, data, actor, at FROM event
+WHERE facility_id = %(facility_id)s AND stream = ANY(%(streams)s) AND id < %(before)s
+ORDER BY id DESC LIMIT %(limit)s
+"""
+_COUNT = "SELECT count(*) FROM event WHERE facility_id = %(facility_id)s AND stream = ANY(%(streams)s)"
+_END = 2**63 - 1
 # Whoever follows the whole log stops before the oldest transaction that still runs: what that writes comes later.
 START = "pg_snapshot_xmin(pg_current_snapshot())::text"
 EPOCH = "(SELECT epoch FROM log_epoch ORDER BY started_at DESC LIMIT 1)"
@@ -142,6 +149,20 @@ async def since(tx: ReadTx, *, stream: str, version: int, limit: int = 1000, but
 async def history(tx: ReadTx, entity: UUID | str) -> list[Recorded]:
     """Everything that happened to one entity, oldest first."""
     return [Recorded(**row) for row in await tx.rows(_OF_ENTITY, entity=str(entity))]
+
+
+async def newest(
+    tx: ReadTx, streams: Collection[str], *, before: int | None = None, limit: int
+) -> list[tuple[int, Recorded]]:
+    """What happened to these subjects, newest first, each with its number in the log, from before the number ``before`` on."""
+    rows = await tx.rows(_NEWEST, streams=list(streams), before=before or _END, limit=limit)
+    return [(row.pop("id"), Recorded(**row)) for row in rows]
+
+
+async def count(tx: ReadTx, streams: Collection[str]) -> int:
+    """How much has happened to these subjects."""
+    found: int = await tx.value(_COUNT, streams=list(streams))
+    return found
 
 
 async def last(tx: ReadTx, entity: UUID | str) -> Recorded | None:

@@ -65,6 +65,7 @@ class ExportAnswer(BaseModel):
     ratings: list[dict[str, Any]]
     messages: list[dict[str, Any]]
     read_by: list[dict[str, Any]]
+    changed_by: list[dict[str, Any]]
 
 
 class ErasedAnswer(BaseModel):

@@ -137,6 +137,7 @@ async def everything(tx: ReadTx, here: Context, patient_id: UUID) -> dict[str, A
         "ratings": [one.answer() for one in await queries_ratings.of_tickets(tx, here, tickets)],
         "messages": await messages(tx, here, family) if messages else [],
         "read_by": [one.answer() async for one in _accesses(tx, here, patient_id)],
+        "changed_by": [one.answer() async for one in _changes(tx, patient_id)],
     }
 
 
@@ -154,6 +155,14 @@ async def _accesses(tx: ReadTx, here: Context, patient_id: UUID) -> AsyncIterato
         for one in found:
             yield one
         before = found[-1].access
+
+
+async def _changes(tx: ReadTx, patient_id: UUID) -> AsyncIterator[patients.Change]:
+    before: int | None = None
+    while found := await patients.changes(tx, patient_id, before=before, limit=PAGE):
+        for one in found:
+            yield one
+        before = found[-1].change
 
 
 async def _add_reasons(tx: ReadTx, here: Context, family: Sequence[UUID], kept: list[dict[str, Any]]) -> None:

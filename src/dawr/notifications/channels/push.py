@@ -63,24 +63,29 @@ class Push:
             found = await store_channels.subscription(tx, keyring, subscription_id)
         if settings is None or found is None:
             return Result(Outcome.REFUSED, reason=Reason.ADDRESS_GONE)
+        said = await self.hand_over(message, found, contact=settings["contact"])
+        if said.reason is Reason.ADDRESS_GONE:
+            async with self._services.db.write(message.facility_id) as tx:
+                await store_channels.forget(tx, subscription_id)
+        return said
+
+    async def hand_over(self, message: Message, browser: Subscription, *, contact: str) -> Result:
+        """Hands the message to the browser's maker, whoever keeps the subscription."""
+        now = self._services.clock.now()
         headers = {
-            "authorization": signed(
-                keyring, found.endpoint, contact=settings["contact"], now=self._services.clock.now()
-            ),
+            "authorization": signed(self._services.keyring, browser.endpoint, contact=contact, now=now),
             "content-encoding": "aes128gcm",
             "ttl": str(max(0, message.seconds_left)),
             "urgency": "high" if message.urgent else "normal",
             "topic": topic(message.key),
         }
         try:
-            answer = await self._outgoing.post(found.endpoint, encrypted(found, message), headers)
+            answer = await self._outgoing.post(browser.endpoint, encrypted(browser, message), headers)
         except NotSent as error:
             return away(error)
         except OutcomeUnknown:
             return NO_ANSWER
         if answer.status in GONE:
-            async with self._services.db.write(message.facility_id) as tx:
-                await store_channels.forget(tx, subscription_id)
             return Result(Outcome.REFUSED, reason=Reason.ADDRESS_GONE, detail=str(answer.status))
         return told(answer, provider_id=answer.headers.get("location"))
 

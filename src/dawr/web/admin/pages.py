@@ -11,7 +11,7 @@ from dawr.web.admin.texts import audiences, delivery_statuses, messages_texts, p
 from dawr.web.desk.pages import sign_in_page
 from dawr.web.errors import PageRoute
 from dawr.web.reception.texts import channels
-from dawr.web.render import Page
+from dawr.web.render import Page, static_root_of
 
 router = APIRouter(route_class=PageRoute)
 
@@ -29,7 +29,13 @@ async def messages(request: Request) -> Response:
     response = page.render(
         "messages.html",
         staff=staff,
-        data=page.script_data(texts, zone=page.here.facility.zone, now=now.isoformat(), may_set=may_set),
+        data=page.script_data(
+            texts,
+            zone=page.here.facility.zone,
+            now=now.isoformat(),
+            may_set=may_set,
+            worker=f"{static_root_of(request)}/sw.js",
+        ),
         may_set=may_set,
         statuses=delivery_statuses(page.voice),
         channels=channels(page.voice),

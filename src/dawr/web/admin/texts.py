@@ -30,6 +30,10 @@ def _settings(voice: Voice) -> Texts:
         "stopped": _("Not used any more."),
         "test_sent": _("Sent to %(to)s. Look whether it arrives."),
         "test_failed": _("It was not sent to %(to)s."),
+        "push": {
+            "unsupported": _("This browser takes no messages."),
+            "denied": _("Your browser does not allow messages from this page. You can change that in its settings."),
+        },
         "rules_meanwhile": _(
             "A colleague changed the rules meanwhile. Save again to replace theirs with what stands here, or reload the page "
             "to see them."

@@ -49,6 +49,11 @@ def _doing(voice: Voice) -> Texts:
         "waits": _("On the waiting list of %(doctor)s."),
         "waiting_none": _("Nobody waits for a slot."),
         "offered_slot": _("offered: %(when)s"),
+        "wanted": {
+            "from": _("only from %(from)s"),
+            "until": _("only until %(until)s"),
+            "between": _("only from %(from)s until %(until)s"),
+        },
         "move_title": _("Move the appointment of %(date)s, %(time)s"),
         "reschedule": _("Move"),
         "accept": _("Accept"),
@@ -72,7 +77,7 @@ def _doing(voice: Voice) -> Texts:
 
 
 def _keeping(voice: Voice) -> Texts:
-    """About a patient's record: changing it, merging it with another, who read it."""
+    """About a patient's record: changing it, merging it with another, who changed and who read it."""
     _ = voice.t.gettext
     return {
         "saved": _("Saved."),
@@ -94,6 +99,17 @@ def _keeping(voice: Voice) -> Texts:
         "take_apart": _("Take apart"),
         "kinds": {"visit": _("Visit"), "consultation": _("Consultation"), "appointment": _("Appointment")},
         "somebody": _("somebody who no longer works here"),
+        "system": _("the system"),
+        "changes": {
+            "patient_created": _("registered"),
+            "patient_changed": _("changed: %(fields)s"),
+            "patient_merged": _("merged into another record"),
+            "patient_joined": _("another record was merged into it"),
+            "patient_unmerged": _("taken out of another record"),
+            "patient_parted": _("another record was taken out of it"),
+            "patient_erased": _("erased"),
+        },
+        "fields": _fields(voice),
         "purposes": {
             "reception": _("at reception"),
             "care": _("for treatment"),
@@ -103,6 +119,15 @@ def _keeping(voice: Voice) -> Texts:
         },
         "break_glass": _("without a visit there"),
     }
+
+
+def _fields(voice: Voice) -> Texts:
+    """What is kept of a person, by the names that the log has."""
+    _ = voice.t.gettext
+    aspects = _aspects(voice)
+    same = ("name", "names", "gender", "phones", "national_id", "record_number", "email", "language")
+    own = {"birth_date": _("Date of birth"), "birth_year": _("Date of birth"), "preferences": _("May be told by")}
+    return {name: aspects[name] for name in same} | own
 
 
 def _aspects(voice: Voice) -> Texts:

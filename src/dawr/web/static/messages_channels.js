@@ -2,6 +2,7 @@
 import { ask, byId, make, say, texts } from './page.js';
 import { fill } from './words.js';
 import { Mistake, alter, clearMistakes, filled, onSubmit, question } from './forms.js';
+import { thisBrowser } from './push.js';
 import { failed, said } from './told.js';
 
 const NAMES = Object.keys(texts.channels);
@@ -96,8 +97,17 @@ async function tryOut(name, form) {
   told.replaceChildren();
   const typed = filled(form);
   if (form.elements.phone && !typed.phone) throw new Mistake('phone');
+  if (name === 'push') {
+    const { browser, why } = await thisBrowser();
+    if (why) return tell(told, false, [texts.push[why] ?? texts.problem]);
+    typed.browser = browser;
+  }
   const { sent, to, why, detail } = await question(`${API}/${name}/test`, typed);
-  told.classList.add('notice', sent ? 'good' : 'error');
   const words = fill(sent ? texts.test_sent : texts.test_failed, { to });
-  told.append(words, ...(why ? [` ${why}`] : []), ...(detail ? [' ', make('bdi', {}, `(${detail})`)] : []));
+  tell(told, sent, [words, ...(why ? [` ${why}`] : []), ...(detail ? [' ', make('bdi', {}, `(${detail})`)] : [])]);
+}
+
+function tell(told, good, words) {
+  told.classList.add('notice', good ? 'good' : 'error');
+  told.append(...words);
 }

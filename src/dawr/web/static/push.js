@@ -1,5 +1,5 @@
 // Messages to this browser while the page is closed: on, off, or why that cannot be.
-import { Refusal, data, memory, post, say, texts } from './page.js';
+import { Refusal, ask, data, memory, post, say, texts } from './page.js';
 
 const possible = 'serviceWorker' in navigator && 'PushManager' in globalThis && 'Notification' in globalThis;
 
@@ -19,8 +19,7 @@ export async function offerPush(box, { path, about, id }, headers) {
   async function start() {
     const allowed = await Notification.requestPermission();
     if (allowed !== 'granted') return paint(allowed === 'denied' ? 'denied' : 'off');
-    const { endpoint, keys } = (await subscribe()).toJSON();
-    await post(path, { ...about, endpoint, p256dh: keys.p256dh, auth: keys.auth }, { headers });
+    await post(path, { ...about, ...(await subscribe(data.push)) }, { headers });
     memory.set(name, true);
     return paint('on');
   }
@@ -53,8 +52,17 @@ async function known() {
   return worker?.pushManager.getSubscription();
 }
 
-async function subscribe() {
+/** What this browser is reached by, for a test, or why it cannot be. */
+export async function thisBrowser() {
+  if (!possible) return { why: 'unsupported' };
+  if ((await Notification.requestPermission()) !== 'granted') return { why: 'denied' };
+  const { key } = await ask('/api/v1/push/key');
+  return subscribe(key).then((browser) => ({ browser }), () => ({ why: 'away' }));
+}
+
+async function subscribe(key) {
   await navigator.serviceWorker.register(data.worker);
   const { pushManager } = await navigator.serviceWorker.ready;
-  return pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: data.push });
+  const { endpoint, keys } = (await pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key })).toJSON();
+  return { endpoint, p256dh: keys.p256dh, auth: keys.auth };
 }

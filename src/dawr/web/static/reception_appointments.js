@@ -165,6 +165,13 @@ function waitingList({ said, failed, changed }) {
 
 function waitingRow(one, button) {
   const offered = one.start ? badge(fill(texts.offered_slot, { when: moment(one.start) }), 'good') : null;
-  const about = [name(one), offered, make('span', {}, doctorName(one.doctor))];
+  const about = [name(one), offered, make('span', {}, doctorName(one.doctor)), wantedDays(one)];
   return row(make('small', {}, day(one.since.slice(0, 10))), about, WAITING[one.status].map(button), { 'data-status': one.status });
+}
+
+/** On which days a slot is wanted, where not on any. */
+function wantedDays({ from, until }) {
+  const words = from ? (until ? texts.wanted.between : texts.wanted.from) : until && texts.wanted.until;
+  const days = Object.entries({ from, until }).map(([end, at]) => [end, at && day(at.slice(0, 10))]);
+  return words ? make('span', {}, fill(words, Object.fromEntries(days))) : null;
 }

@@ -1,7 +1,7 @@
 // Booking an appointment for the chosen patient, or a place on a doctor's waiting list.
 import { byId, texts } from './page.js';
 import { fill } from './words.js';
-import { Mistake, change, clearMistakes, onSubmit } from './forms.js';
+import { Mistake, change, clearMistakes, filled, onSubmit } from './forms.js';
 import { PLACES, Slots } from './reception_slots.js';
 import { clock, day, doctorName } from './reception_words.js';
 
@@ -42,6 +42,7 @@ export const bookedWords = (start) => fill(texts.booked, { date: day(start.slice
 async function wait(patient) {
   const { doctor } = slots;
   if (!doctor) throw new Mistake('doctor');
-  await change('/api/v1/appointments/waiting', { patient, doctor });
+  const { from, until } = filled(form);
+  await change('/api/v1/appointments/waiting', { patient, doctor, from, until });
   return fill(texts.waits, { doctor: doctorName(doctor) });
 }

@@ -1,7 +1,8 @@
-// What has happened with the chosen patient and, for administrators, who opened the record.
+// What has happened with the chosen patient and, for administrators, who changed and who opened the record.
 import { ask, byId, make, texts } from './page.js';
 import { explain } from './forms.js';
 import { clinicName, doctorName, moment } from './reception_words.js';
+import { fill } from './words.js';
 
 const panel = byId('trail');
 let shown = null; // the reading whose rows are on the screen: an answer to another one comes too late
@@ -30,7 +31,9 @@ async function begin(patient, entryOf) {
     const count = await pages('entries', 'history', reading, entryOf);
     if (shown !== reading) return;
     byId('entries-none').hidden = count > 0;
-    if (byId('accesses')) await pages('accesses', 'accesses', reading, access);
+    if (!byId('accesses')) return;
+    await pages('changes', 'changes', reading, changed);
+    if (shown === reading) await pages('accesses', 'accesses', reading, access);
   } catch (refusal) {
     if (shown !== reading) return;
     shown = null;
@@ -43,7 +46,7 @@ async function pages(id, what, reading, rowOf) {
   const button = byId(`${id}-more`);
   const next = async (cursor) => {
     const page = await ask(`/api/v1/patients/${reading.patient}/${what}?limit=20${cursor && `&cursor=${cursor}`}`);
-    if (id === 'accesses') people ??= await names();
+    if (id !== 'entries') people ??= await names();
     if (shown !== reading) return;
     byId(id).append(...page.items.map(rowOf));
     button.hidden = page.next === null;
@@ -70,11 +73,16 @@ function stepsOf(one, { move, cancel }) {
   return make('span', { class: 'verbs' }, step('reschedule', move), step('cancel', cancel));
 }
 
-function access(one) {
-  const who = people.get(one.actor) ?? texts.somebody;
-  return row(moment(one.at), who, texts.purposes[one.purpose], one.break_glass ? make('span', { class: 'badge warn' }, texts.break_glass) : null, one.reason);
+function changed(one) {
+  const fields = [...new Set(one.fields.map((field) => texts.fields[field] ?? field))].join(', ');
+  return row(moment(one.at), who(one.actor), fill(texts.changes[one.type] ?? one.type, { fields }));
 }
 
+function access(one) {
+  return row(moment(one.at), who(one.actor), texts.purposes[one.purpose], one.break_glass ? make('span', { class: 'badge warn' }, texts.break_glass) : null, one.reason);
+}
+
+const who = (actor) => (actor === 'system' ? texts.system : (people.get(actor) ?? texts.somebody));
 const row = (when, ...parts) => make('li', {}, make('small', {}, when), ...parts.filter(Boolean).map((one) => make('span', { dir: 'auto' }, one)));
 
 /** Who signs in here, as the trail names them. */

@@ -644,8 +644,10 @@ CREATE TABLE patient_index (
 	kind TEXT NOT NULL, 
 	token BYTEA NOT NULL, 
 	patient UUID NOT NULL, 
-	CONSTRAINT patient_index_pkey PRIMARY KEY (facility_id, kind, token, patient), 
+	bloom BIT(128), 
+	CONSTRAINT patient_index_pkey PRIMARY KEY (facility_id, kind, token, patient) INCLUDE (bloom), 
 	CONSTRAINT patient_index_kind_check CHECK (kind IN ('phone', 'number', 'name', 'person')), 
+	CONSTRAINT patient_index_bloom_check CHECK ((kind = 'name') = (bloom IS NOT NULL)), 
 	CONSTRAINT patient_index_facility_id_patient_fkey FOREIGN KEY(facility_id, patient) REFERENCES patient (facility_id, patient)
 );
 
