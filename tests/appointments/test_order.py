@@ -77,7 +77,7 @@ async def crowd(house: House, count: int) -> list[Entered]:
             ticket_id = new_id(tx.now)
             personal = keep_person(here, ticket_id, user=f"crowd-{n}", name=None, phone=None)
             arrivals.append(Arrival(ticket_id, None, Priority.NORMAL, None, personal))
-        doors = await store_crowd.doors(tx, here.facility, [("lab", b"")])
+        doors = await store_crowd.answered(tx, here.facility, await store_crowd.ask(tx, [("lab", b"")]))
         async with commands_crowd.entering(tx, here.facility, [(doors["lab"], arrivals)]) as entered:
             found = entered[0]
     assert all(isinstance(one, Entered) for one in found)

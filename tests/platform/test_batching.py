@@ -1,7 +1,7 @@
 """Callers who come together are answered together, each with what is theirs."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -17,7 +17,7 @@ class Counter:
         self.gate = asyncio.Event()
         self.failure: Exception | None = None
 
-    async def __call__(self, _: str, asked: Sequence[int]) -> list[int | Exception]:
+    async def __call__(self, _: str, asked: Sequence[int], __: Callable[[], None]) -> list[int | Exception]:
         self.sizes.append(len(asked))
         await self.gate.wait()
         if self.failure:
@@ -56,6 +56,32 @@ async def test_of_many_half_go_and_the_others_are_made_ready_meanwhile(many: int
     counter.gate.set()
     assert await gathered(Tray(counter), [0] * many) == [0] * many
     assert counter.sizes == sizes
+
+
+async def test_a_batch_that_lets_the_next_begin_is_answered_all_the_same() -> None:
+    """What the store keeps apart needs no waiting; whatever has not been let begin waits."""
+    gates = [asyncio.Event() for _ in range(3)]
+    begun: list[int] = []
+
+    async def doubled(_: str, asked: Sequence[int], next_may_begin: Callable[[], None]) -> list[int | Exception]:
+        mine = len(begun)
+        begun.extend(asked)
+        if mine == 0:
+            next_may_begin()
+        await gates[mine].wait()
+        return [one * 2 for one in asked]
+
+    tray = Tray(doubled, most=1)
+    asking = [asyncio.ensure_future(tray.ask("a", one)) for one in (1, 2, 3)]
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert begun == [1, 2]
+    gates[1].set()
+    assert await asking[1] == 4
+    assert not asking[0].done()
+    gates[0].set()
+    gates[2].set()
+    assert await asyncio.gather(*asking) == [2, 4, 6]
 
 
 async def test_each_gets_an_answer_or_an_error_of_their_own() -> None:

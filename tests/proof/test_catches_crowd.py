@@ -3,7 +3,9 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+import pytest
 
 from dawr.platform.batching import Tray
 from tests.conftest import House, Live
@@ -14,6 +16,8 @@ CLAIMED = """
 INSERT INTO idempotency_claim (facility_id, caller, key, key_id, fingerprint, at)
 VALUES (%(facility_id)s, 'public', %(key)s, 1, 'another request', now())
 """
+
+STANDING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 async def test_each_of_a_crowd_is_told_their_own_ticket(live: Live, house: House) -> None:
@@ -42,7 +46,7 @@ async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, hous
             phone.post(ENTER, json={"clinic": "lab", "user": f"p{n}"}, headers=one) for n, one in enumerate(headers)
         ]
         asking = asyncio.gather(*asked)
-        while not await elsewhere.value("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+        while not await elsewhere.value(STANDING):
             await asyncio.sleep(0.005)
         await elsewhere.connection.execute("COMMIT")
         answers = await asking
@@ -51,10 +55,33 @@ async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, hous
     assert sorted(one.json()["number"] for one in answers if one.status_code == 201) == list(range(1, 12))
 
 
+async def test_a_key_used_again_while_its_crowd_is_written_leaves_the_next_crowd_whole(
+    live: Live, house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next crowd begins before the first is committed; it looks at keys and people only behind that one's locks."""
+    key = {"Idempotency-Key": KEY}
+    async with live.client(house) as phone, house.services.db.write(house.facility.id) as elsewhere:
+        await phone.post(ENTER, json={"clinic": "lab", "user": "opens the counter"})
+        await elsewhere.execute("SELECT FROM counter WHERE facility_id = %(facility_id)s FOR UPDATE")
+        first = asyncio.ensure_future(phone.post(ENTER, json={"clinic": "lab", "user": "first"}, headers=key))
+        while await elsewhere.value(STANDING) < 1:
+            await asyncio.sleep(0.005)
+        asked = [phone.post(ENTER, json={"clinic": "lab", "user": "another"}, headers=key)]
+        asked += [phone.post(ENTER, json={"clinic": "lab", "user": f"p{n}"}) for n in range(8)]
+        following = asyncio.gather(*asked)
+        while await elsewhere.value(STANDING) < 2:
+            await asyncio.sleep(0.005)
+        await elsewhere.connection.execute("COMMIT")
+        told, (refused, *others) = (await first).json(), [one.json() for one in await following]
+    assert refused["code"] == "idempotency_key_reused"
+    assert sorted(one["number"] for one in (told, *others)) == list(range(2, 11))
+    assert "crowd_not_entered" not in caplog.text
+
+
 async def test_whoever_hangs_up_leaves_the_others_their_answers() -> None:
     gate = asyncio.Event()
 
-    async def doubled(_: str, asked: Sequence[int]) -> list[int | Exception]:
+    async def doubled(_: str, asked: Sequence[int], __: Callable[[], None]) -> list[int | Exception]:
         await gate.wait()
         return [one * 2 for one in asked]
 

@@ -1,8 +1,9 @@
 """Group commit: callers who come while one batch is under way wait together for the next.
 
-Nobody waits for company: whoever comes first goes at once. A crowd costs one transaction instead of one each, and holds one
-connection instead of all. Of many who wait half go at once, so that there is always one batch that is made ready, or answered,
-while another is written: all together, process and database would wait for each other in turns.
+Nobody waits for company: whoever comes first goes at once. A crowd costs one transaction instead of one each, and holds a few
+connections instead of all. Of many who wait half go at once, and a batch that is being written lets the next one begin,
+so that there is always one that is made ready, or answered, while another is written: all together, or strictly one after
+the other, process and database would wait for each other in turns.
 """
 
 import asyncio
@@ -22,19 +23,24 @@ WHOLE = 32
 
 
 class Tray(Generic[K, Q, A]):
-    """``work`` answers a batch of one key's questions, each with its answer or the exception that is its answer.
+    """``work`` answers a batch of one key's questions, each with its answer or the exception that is its answer; the next batch
+    begins when it ends, or sooner, when it calls what it is given. What must not be mixed up the store has to keep apart.
 
     A batch that fails as a whole fails for each of its callers; where the store is out of reach, for all who wait, so that
     nobody waits for it twice.
     """
 
     def __init__(
-        self, work: Callable[[K, Sequence[Q]], Awaitable[Sequence[A | Exception]]], *, most: int = MOST
+        self,
+        work: Callable[[K, Sequence[Q], Callable[[], None]], Awaitable[Sequence[A | Exception]]],
+        *,
+        most: int = MOST,
     ) -> None:
         self._work = work
         self._most = most
         self._waiting: dict[K, deque[tuple[Q, asyncio.Future[A]]]] = {}
         self._running: dict[K, asyncio.Task[None]] = {}
+        self._batches: set[asyncio.Task[None]] = set()
 
     async def ask(self, key: K, question: Q) -> A:
         """The answer to one question; raises the exception that is its answer."""
@@ -47,17 +53,27 @@ class Tray(Generic[K, Q, A]):
     async def _empty(self, key: K) -> None:
         waiting = self._waiting[key]
         while waiting:
-            batch = [waiting.popleft() for _ in range(_share(len(waiting), self._most))]
-            try:
-                answers = await self._work(key, [question for question, _ in batch])
-            except Exception as error:
-                if isinstance(error, Unavailable):
-                    batch += waiting
-                    waiting.clear()
-                answers = [error] * len(batch)
-            for (_, future), answer in zip(batch, answers, strict=True):
-                _settle(future, answer)
+            next_may_begin = asyncio.Event()
+            batch = asyncio.create_task(self._answer(key, next_may_begin))
+            self._batches.add(batch)
+            batch.add_done_callback(self._batches.discard)
+            await next_may_begin.wait()
         del self._waiting[key], self._running[key]
+
+    async def _answer(self, key: K, next_may_begin: asyncio.Event) -> None:
+        waiting = self._waiting[key]
+        batch = [waiting.popleft() for _ in range(_share(len(waiting), self._most))]
+        try:
+            answers = await self._work(key, [question for question, _ in batch], next_may_begin.set)
+        except Exception as error:
+            if isinstance(error, Unavailable):
+                batch += waiting
+                waiting.clear()
+            answers = [error] * len(batch)
+        finally:
+            next_may_begin.set()
+        for (_, future), answer in zip(batch, answers, strict=True):
+            _settle(future, answer)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import Column, DateTime, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.schema import facility_table
 
@@ -118,7 +118,16 @@ async def keep(tx: WriteTx, key: Key, outcome: Outcome) -> None:
 
 async def seen(tx: ReadTx, caller: str, keys: Sequence[bytes]) -> set[bytes]:
     """Which of one caller's keys are claimed already."""
-    return {bytes(row["key"]) for row in await tx.rows(_SEEN, caller=caller, keys=list(keys))}
+    return await seen_found(await seen_asked(tx, caller, keys))
+
+
+async def seen_asked(tx: ReadTx, caller: str, keys: Sequence[bytes]) -> Answers:
+    """Asks which of one caller's keys are claimed already. To be followed by ``seen_found``."""
+    return await tx.asked(_SEEN, caller=caller, keys=list(keys))
+
+
+async def seen_found(asked: Answers) -> set[bytes]:
+    return {bytes(row["key"]) for row in await asked.fetchall()}
 
 
 async def claim_and_keep(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:

@@ -1,10 +1,11 @@
-"""Many strangers at once: whoever asks while a transaction is under way shares the next one with all who asked meanwhile.
+"""Many strangers at once: whoever asks while a transaction is under way shares the next one with all who asked meanwhile. That
+begins while the one before is written, and waits for it where they come to the same clinics.
 
 What is not a plain new ticket (a replay, somebody who is in the queue already, a batch that failed) is answered ``None`` and
 goes its way alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -55,13 +56,15 @@ def tray() -> Tray[UUID, Asking, Response | None]:
     return Tray(_enter_together)
 
 
-async def _enter_together(_: UUID, asked: Sequence[Asking]) -> list[Answer]:
+async def _enter_together(_: UUID, asked: Sequence[Asking], next_may_begin: Callable[[], None]) -> list[Answer]:
     answers: list[Answer] = [None] * len(asked)
     try:
         async with asked[0].here.write() as tx:
             kept: list[tuple[Key, Outcome]] = []
-            places = await _plain(tx, asked)
-            found = await _enter_plain(tx, [asked[place] for place in places], kept) if places else []
+            doors, taken = await _look(tx, asked)
+            places = _plain(asked, taken)
+            plain = [asked[place] for place in places]
+            found = await _enter_plain(tx, plain, doors, kept, next_may_begin) if plain else []
             for place, one in zip(places, found, strict=True):
                 answers[place] = one
             await idempotency.claim_and_keep(tx, kept)
@@ -74,13 +77,21 @@ async def _enter_together(_: UUID, asked: Sequence[Asking]) -> list[Answer]:
     return answers
 
 
-async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
+async def _look(tx: WriteTx, asked: Sequence[Asking]) -> tuple[dict[str, Door], set[bytes]]:
+    """The doors, locked, and which keys are claimed: by the crowd before, too, which may just have been written."""
+    keys = [one.here.idempotency_key for one in asked if one.here.idempotency_key]
+    async with tx.one_trip():
+        looking = await store_crowd.ask(tx, [(one.body.clinic, one.arrival.personal.person or b"") for one in asked])
+        seeing = await idempotency.seen_asked(tx, keys[0].caller, [one.key for one in keys]) if keys else None
+    doors = await store_crowd.answered(tx, asked[0].here.facility, looking)
+    return doors, await idempotency.seen_found(seeing) if seeing else set()
+
+
+def _plain(asked: Sequence[Asking], taken: set[bytes]) -> list[int]:
     """The places of those whose key is not claimed, each key once."""
-    keys = [one.here.idempotency_key for one in asked]
-    given = [key for key in keys if key]
-    taken = await idempotency.seen(tx, given[0].caller, [key.key for key in given]) if given else set()
     places = []
-    for place, key in enumerate(keys):
+    for place, one in enumerate(asked):
+        key = one.here.idempotency_key
         if key is None or key.key not in taken:
             places.append(place)
         if key:
@@ -88,15 +99,21 @@ async def _plain(tx: WriteTx, asked: Sequence[Asking]) -> list[int]:
     return places
 
 
-async def _enter_plain(tx: WriteTx, asked: Sequence[Asking], kept: list[tuple[Key, Outcome]]) -> list[Answer]:
+async def _enter_plain(
+    tx: WriteTx,
+    asked: Sequence[Asking],
+    doors: Mapping[str, Door],
+    kept: list[tuple[Key, Outcome]],
+    next_may_begin: Callable[[], None],
+) -> list[Answer]:
     """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
     here = asked[0].here
-    comers = [(one.body.clinic, one.arrival.personal.person or b"") for one in asked]
-    doors = await store_crowd.doors(tx, here.facility, comers)
     answers: list[Answer] = [_refused(one, doors) for one in asked]
     places = _places(asked, answers, doors)
     crowds = [(door, [asked[n].arrival for n in places[clinic_id]]) for clinic_id, door in doors.items()]
     async with entering(tx, here.facility, crowds) as entered:
+        # What the next crowd looks at is behind this one's locks until it is committed.
+        next_may_begin()
         for (door, _), found in zip(crowds, entered, strict=True):
             made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
             views = iter(await queries.just_entered(tx, here, door.clinic, made) if made else ())

@@ -111,13 +111,6 @@ async def answered(tx: WriteTx, facility: Facility, asked: Asked) -> dict[str, D
     return {name: _door(found[name], clinics[name], rows[name]) for name in sorted(clinics)}
 
 
-async def doors(tx: WriteTx, facility: Facility, comers: Sequence[Comer]) -> dict[str, Door]:
-    """``ask`` and ``answered`` in one trip."""
-    async with tx.one_trip():
-        asked = await ask(tx, comers)
-    return await answered(tx, facility, asked)
-
-
 async def _seen(asked: Asked) -> tuple[dict[str, Queue], dict[str, Clinic], dict[str, dict[str, Any]]]:
     queues = {row["clinic"]: Queue(**row) for row in await asked.locking.fetchall()}
     clinics = {one.id: one for one in await facilities.clinics_named(asked.naming)}
