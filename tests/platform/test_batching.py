@@ -100,6 +100,23 @@ async def test_a_store_out_of_reach_is_said_to_all_who_wait() -> None:
     assert len(counter.sizes) == 1
 
 
+@pytest.mark.parametrize("turns", range(4))
+async def test_a_store_that_goes_after_the_next_was_let_begin_leaves_no_empty_batch(turns: int) -> None:
+    """However many turns of the loop lie between the two."""
+    sizes: list[int] = []
+
+    async def lost(_: str, asked: Sequence[int], next_may_begin: Callable[[], None]) -> list[int | Exception]:
+        sizes.append(len(asked))
+        next_may_begin()
+        for _turn in range(turns):
+            await asyncio.sleep(0)
+        raise Unavailable
+
+    answers = await gathered(Tray(lost, most=1), range(4))
+    assert [type(one) for one in answers] == [Unavailable] * 4
+    assert 0 not in sizes
+
+
 async def test_after_a_failure_the_next_are_served() -> None:
     counter = Counter()
     counter.gate.set()

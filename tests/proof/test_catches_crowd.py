@@ -55,6 +55,25 @@ async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, hous
     assert sorted(one.json()["number"] for one in answers if one.status_code == 201) == list(range(1, 12))
 
 
+async def test_a_crowd_and_whoever_claimed_a_key_first_do_not_wait_in_a_circle(live: Live, house: House) -> None:
+    """Who goes alone claims the key and waits for the queue; the crowd holds the queue when it comes to the keys."""
+    async with live.client(house) as phone, house.services.db.write(house.facility.id) as alone:
+        await phone.post(ENTER, json={"clinic": "lab", "user": "opens the counter"})
+        await alone.execute(CLAIMED, key=hashlib.sha256(KEY.encode()).digest())
+        headers = [{"Idempotency-Key": KEY}, *({} for _ in range(8))]
+        asked = [
+            phone.post(ENTER, json={"clinic": "lab", "user": f"p{n}"}, headers=one) for n, one in enumerate(headers)
+        ]
+        asking = asyncio.gather(*asked)
+        while not await alone.value(STANDING):
+            await asyncio.sleep(0.005)
+        await alone.execute("SELECT FROM queue WHERE facility_id = %(facility_id)s FOR UPDATE")
+        await alone.connection.execute("COMMIT")
+        refused, *others = [one.json() for one in await asking]
+    assert refused["code"] == "idempotency_key_reused"
+    assert sorted(one["number"] for one in others) == list(range(2, 10))
+
+
 async def test_a_key_used_again_while_its_crowd_is_written_leaves_the_next_crowd_whole(
     live: Live, house: House, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,20 +53,21 @@ class Tray(Generic[K, Q, A]):
     async def _empty(self, key: K) -> None:
         waiting = self._waiting[key]
         while waiting:
+            # Here, not by the task: until that begins, a batch before it may fail for all who wait.
+            batch = [waiting.popleft() for _ in range(_share(len(waiting), self._most))]
             next_may_begin = asyncio.Event()
-            batch = asyncio.create_task(self._answer(key, next_may_begin))
-            self._batches.add(batch)
-            batch.add_done_callback(self._batches.discard)
+            answering = asyncio.create_task(self._answer(key, batch, next_may_begin))
+            self._batches.add(answering)
+            answering.add_done_callback(self._batches.discard)
             await next_may_begin.wait()
         del self._waiting[key], self._running[key]
 
-    async def _answer(self, key: K, next_may_begin: asyncio.Event) -> None:
-        waiting = self._waiting[key]
-        batch = [waiting.popleft() for _ in range(_share(len(waiting), self._most))]
+    async def _answer(self, key: K, batch: list[tuple[Q, asyncio.Future[A]]], next_may_begin: asyncio.Event) -> None:
         try:
             answers = await self._work(key, [question for question, _ in batch], next_may_begin.set)
         except Exception as error:
             if isinstance(error, Unavailable):
+                waiting = self._waiting.get(key, deque())
                 batch += waiting
                 waiting.clear()
             answers = [error] * len(batch)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
 from sqlalchemy import Column, DateTime, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -53,11 +54,16 @@ INSERT INTO idempotency_claim (facility_id, caller, key, key_id, fingerprint, at
 SELECT %(facility_id)s, caller, key, key_id, fingerprint, at, status, record, note
 FROM json_populate_recordset(NULL::idempotency_claim, %(rows)s)
 """
+_IMPATIENT = "SET LOCAL lock_timeout = '50ms'"
 
 
 class KeyReused(Invalid):
     code = "idempotency_key_reused"
     title = N_("This idempotency key was used for another request")
+
+
+class KeyContended(Exception):
+    """Somebody else claims the same key at this moment."""
 
 
 class KeyMalformed(Invalid):
@@ -135,6 +141,19 @@ async def claim_and_keep(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -
     ``UniqueViolation``, which takes the transaction with it."""
     if outcomes:
         await tx.insert_rows(_CLAIM_AND_KEEP, [_claimed(key, outcome, tx.now) for key, outcome in outcomes])
+
+
+async def claim_and_keep_last(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:
+    """``claim_and_keep`` for whoever holds locks that those who claimed first may wait for: not to wait for them in a circle, it
+    is ``KeyContended`` where one of the keys is not had at once."""
+    if not outcomes:
+        return
+    try:
+        async with tx.one_trip():
+            await tx.asked(_IMPATIENT)
+            await claim_and_keep(tx, outcomes)
+    except LockNotAvailable as error:
+        raise KeyContended from error
 
 
 def _claimed(key: Key, outcome: Outcome, now: datetime) -> dict[str, object]:

@@ -67,7 +67,7 @@ async def _enter_together(_: UUID, asked: Sequence[Asking], next_may_begin: Call
             found = await _enter_plain(tx, plain, doors, kept, next_may_begin) if plain else []
             for place, one in zip(places, found, strict=True):
                 answers[place] = one
-            await idempotency.claim_and_keep(tx, kept)
+            await idempotency.claim_and_keep_last(tx, kept)
     except Unavailable:
         raise
     except Exception as error:
