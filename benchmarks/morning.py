@@ -1,9 +1,10 @@
 """A hospital's morning in minutes: patients come (many at once after the doors open), watch, are called, served, sent on.
 
 Two app processes, as a house of that size has, asked in turns as a balancer would. Ten thousand patients over sixteen clinics in
-twenty minutes are 8 a second, and 13 at the peak: each with two pages, a ticket, a live stream and at least three steps of a desk,
-which together take some 100 ms of processor, PostgreSQL and load generator included. So two cores are two fifths busy, and two
-thirds at the peak; in half the time they would not do at the peak, and waiting for the processor would be all that is measured.
+twenty minutes are 8 a second, and 13 at the peak: each with two pages, a ticket, a live stream and at least three steps of a
+desk, which together take some 100 ms of processor, PostgreSQL and load generator included. So two cores are two fifths busy,
+and two thirds at the peak; in half the time they would not do at the peak, and waiting for the processor would be all that is
+measured.
 A desk's page looks at its lists once a second at most, however much happens.
 """
 
@@ -74,13 +75,15 @@ async def _day(ports: Sequence[int], patients: int, seconds: float) -> Morning:
     signed_in = {clinic: await sign_in(wire, clinic) for clinic in CLINICS}
     display = await sign_in(wire, "display")
     async with asyncio.TaskGroup() as house:
-        house.create_task(hall(morning, display))
+        for session in (display, *signed_in.values()):
+            house.create_task(session.keep(wire, morning.over))
+        house.create_task(hall(morning, display.headers))
         for clinic, desk in DESKS:
             # Somebody walks through the house and switches things on.
             await asyncio.sleep(WALK_SECONDS)
             if desk == "1":
                 house.create_task(screen(morning, clinic))
-            house.create_task(Desk(morning, clinic, desk, signed_in[clinic]).work(LOOK_AGAIN))
+            house.create_task(Desk(morning, clinic, desk, signed_in[clinic].headers).work(LOOK_AGAIN))
         try:
             async with asyncio.timeout(seconds + LONGEST_REST):
                 await _people_come(morning, patients, seconds)

@@ -8,6 +8,8 @@ import asyncio
 import re
 import time
 from collections import Counter, defaultdict
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -25,6 +27,7 @@ DESKS = [(clinic, desk) for clinic in CLINICS for desk in (("1", "2") if clinic 
 ENDED = ("done", "no_show", "transferred", "cancelled")
 COME_BACK_SECONDS = 1.0
 POLL_SECONDS = 3.0
+RENEW_SECONDS = 300.0
 _DATA = re.compile(rb'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)
 _EMPTY = frozenset({409})
 
@@ -142,11 +145,11 @@ class Phone:
 class Desk:
     """A doctor who calls, serves and sends on, a step at a time, and whose page shows the queue."""
 
-    def __init__(self, morning: Morning, clinic: str, desk: str, token: str) -> None:
+    def __init__(self, morning: Morning, clinic: str, desk: str, headers: dict[str, str]) -> None:
         self._morning = morning
         self._clinic = clinic
         self._desk = desk
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = headers
         self._waiting = 0
         self._somebody = asyncio.Event()
         self._changed = asyncio.Event()
@@ -261,7 +264,7 @@ async def screen(morning: Morning, clinic: str) -> None:
     await morning.follow(f"clinic={clinic}", {}, heard, morning.over)
 
 
-async def hall(morning: Morning, token: str) -> None:
+async def hall(morning: Morning, headers: dict[str, str]) -> None:
     """The screen of the whole house, signed in, and one that nobody signed in: that asks every two seconds."""
 
     def heard(event: str, data: dict[str, Any]) -> None:
@@ -273,12 +276,38 @@ async def hall(morning: Morning, token: str) -> None:
             await morning.wire.ask("GET", "/board/queues")
             await asyncio.sleep(2)
 
-    signed_in = {"Authorization": f"Bearer {token}"}
-    await asyncio.gather(morning.follow("facility=mmc", signed_in, heard, morning.over), asking())
+    await asyncio.gather(morning.follow("facility=mmc", headers, heard, morning.over), asking())
 
 
-async def sign_in(wire: Wire, who: str) -> str:
+@dataclass
+class Session:
+    """Somebody who is signed in: ``headers`` are those of their requests, as long as the session is kept."""
+
+    headers: dict[str, str]
+    refresh_token: str
+
+    async def keep(self, wire: Wire, over: asyncio.Event) -> None:
+        """Renews the token in time, as the pages' programs do."""
+        while not await _over_within(over, RENEW_SECONDS):
+            asked = {"refresh_token": self.refresh_token}
+            _, body = await wire.ask("POST", "/api/v1/auth/refresh", json=asked)
+            renewed = Session.of(orjson.loads(body))
+            # Whoever asks holds these very headers.
+            self.headers.update(renewed.headers)
+            self.refresh_token = renewed.refresh_token
+
+    @classmethod
+    def of(cls, tokens: Mapping[str, str]) -> "Session":
+        return cls({"Authorization": f"Bearer {tokens['access_token']}"}, tokens["refresh_token"])
+
+
+async def _over_within(over: asyncio.Event, seconds: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(over.wait(), seconds)
+    return over.is_set()
+
+
+async def sign_in(wire: Wire, who: str) -> Session:
     login = {"email": f"{who}@mmc.demo", "password": PASSWORD}
     _, body = await wire.ask("POST", "/api/v1/auth/login", json=login)
-    token: str = orjson.loads(body)["access_token"]
-    return token
+    return Session.of(orjson.loads(body))

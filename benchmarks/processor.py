@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import orjson
 
-from benchmarks.morning_people import CLINICS, sign_in
+from benchmarks.morning_people import CLINICS, Session, sign_in
 from benchmarks.morning_wire import Wire
 from benchmarks.report import Line, Section
 from tests.proof.program import Program, program
@@ -53,7 +53,7 @@ class House:
 
     server: Program
     wire: Wire
-    desks: dict[str, str]
+    desks: dict[str, Session]
     held: dict[str, list[tuple[str, str]]] = field(default_factory=lambda: defaultdict(list))
     watched: Counter[str] = field(default_factory=Counter)
     running: list[asyncio.Task[None]] = field(default_factory=list)
@@ -119,7 +119,7 @@ class House:
         return await self.wire.ask("POST", f"/api/v1/queue/{verb}", json=body, headers=headers)
 
     def _staff(self, clinic: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.desks[clinic]}"}
+        return self.desks[clinic].headers
 
 
 Step = Callable[[str], Awaitable[object]]
