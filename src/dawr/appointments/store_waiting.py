@@ -39,6 +39,8 @@ SELECT EXISTS (SELECT FROM appointment_wanted WHERE facility_id = %(facility_id)
 # Slot by slot in the order of time, and of each the nodes above it: a seek each, and no more slots than up to the first that
 # somebody wants. Who has left an offer of this very start, or is known to be elsewhere then, is passed over.
 # OFFSET 0 and count: a server without statistics may otherwise join, or look at everybody who wants a node before it sorts them.
+# A plan that was made while hardly anybody waited reads the whole list for every slot.
+_PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 FIRST = f"""
 SELECT slot.n, one.waiting
 FROM (SELECT * FROM unnest(%(starts)s::timestamptz[], %(cells)s::int[]) WITH ORDINALITY AS s (starts, cell, n) ORDER BY n) AS slot
@@ -139,6 +141,7 @@ async def first(
     tx: ReadTx, doctor: str, slots: Sequence[Slot], elsewhere: Sequence[Elsewhere]
 ) -> tuple[int, Waiting] | None:
     """The first of these slots, which are in order, that somebody wants, as its place among them, and who of those came first."""
+    await tx.asked(_PLANNED_ANEW)
     row = await tx.row(
         FIRST,
         doctor=doctor,
