@@ -36,11 +36,11 @@ _CLOSED_OF_DOCTOR = _ALL + " AND doctor = %(doctor)s AND status = 'closed' ORDER
 _ANYBODY = """
 SELECT EXISTS (SELECT FROM appointment_wanted WHERE facility_id = %(facility_id)s AND doctor = %(doctor)s)
 """
+# A plan that was made while hardly anybody waited reads the whole list for every slot.
+_PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 # Slot by slot in the order of time, and of each the nodes above it: a seek each, and no more slots than up to the first that
 # somebody wants. Who has left an offer of this very start, or is known to be elsewhere then, is passed over.
 # OFFSET 0 and count: a server without statistics may otherwise join, or look at everybody who wants a node before it sorts them.
-# A plan that was made while hardly anybody waited reads the whole list for every slot.
-_PLANNED_ANEW = "SET LOCAL plan_cache_mode = force_custom_plan"
 FIRST = f"""
 SELECT slot.n, one.waiting
 FROM (SELECT * FROM unnest(%(starts)s::timestamptz[], %(cells)s::int[]) WITH ORDINALITY AS s (starts, cell, n) ORDER BY n) AS slot
