@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from dawr.accounts.commands import create_staff
 from dawr.accounts.rules import Role
 from tests.conftest import PASSWORD, PLAIN, House, Live, found_house, make_services, serving
 from tests.journeys.steps import QUEUE, enter, refusal
+from tests.proof.houses import services_beside
 
 AUTH = "/api/v1/auth"
 MAY = {
@@ -56,7 +56,7 @@ async def test_an_access_token_ends_and_a_refresh_token_goes_on(live: Live, hous
     async with live.staff(house, Role.RECEPTION) as rui:
         email = (await rui.get(f"{AUTH}/me")).json()["email"]
         tokens = (await sign_in(rui, email)).json()
-        house.clock.offset = timedelta(seconds=tokens["expires_in"] + 1)
+        house.clock.offset += timedelta(seconds=tokens["expires_in"] + 1)
         rui.headers["Authorization"] = f"Bearer {tokens['access_token']}"
         assert refusal(await rui.get(f"{AUTH}/me")) == (401, "unauthenticated")
         fresh = await rui.post(f"{AUTH}/refresh", json={"refresh_token": tokens["refresh_token"]})
@@ -65,9 +65,9 @@ async def test_an_access_token_ends_and_a_refresh_token_goes_on(live: Live, hous
 
 
 async def test_signed_out_here_is_signed_out_on_every_server_within_a_second(
-    live: Live, house: House, database_url: str, tmp_path: Path
+    live: Live, house: House, tmp_path: Path
 ) -> None:
-    second = replace(make_services(database_url, tmp_path), keyring=live.services.keyring)
+    second = services_beside(live.services, tmp_path)
     async with serving(dawr.app.create_app(second)) as url, live.staff(house, Role.RECEPTION) as rui:
         async with httpx2.AsyncClient(base_url=url, headers=rui.headers, timeout=20, verify=PLAIN) as there:
             assert (await there.get(f"{AUTH}/me")).status_code == 200

@@ -1,5 +1,6 @@
 """The translators' tools: what stands in the sources is found, what is kept is kept, what is missing is named."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -80,7 +81,7 @@ def test_updating_twice_changes_nothing(sources: Path, tmp_path: Path) -> None:
         catalogues.update("hi", template, tmp_path)
         files.append((tmp_path / "hi" / "LC_MESSAGES" / "dawr.po").read_bytes())
     assert files[0] == files[1]
-    assert b":12" not in files[0]
+    assert not re.search(rb"^#: .*:\d", files[0], re.MULTILINE)
 
 
 def test_a_complete_catalogue_has_no_faults() -> None:

@@ -183,7 +183,8 @@ class Telling:
         services = self.house.services
         worker = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "tests.proof.deliveries_worker"),
-            *(services.db.url, services.keyring.to_setting(), str(self.at_once)),
+            *(services.db.url, services.keyring.to_setting()),
+            *(str(self.house.clock.offset.total_seconds()), str(self.at_once)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

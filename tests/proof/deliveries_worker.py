@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from ipaddress import ip_network
 from typing import Any
 
@@ -19,7 +20,7 @@ from dawr.notifications.channels.sms import Sms
 from dawr.notifications.jobs_send import Sender
 from dawr.notifications.jobs_tail import QueueReader
 from dawr.notifications.rules_channels import Pace, Reached
-from dawr.platform.clock import SystemClock
+from dawr.platform.clock import ShiftedClock
 from dawr.platform.config import Settings
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import Database, ReadTx
@@ -41,10 +42,10 @@ class Mail(Email):
         return (f"{person.phone.lstrip('+')}@example.org",) if person.phone else ()
 
 
-def services_on(url: str, keys: str) -> Services:
-    """What one process has, with channels that may ask this machine."""
+def services_on(url: str, keys: str, ahead: timedelta) -> Services:
+    """What one process has, with channels that may ask this machine; its clock is ``ahead`` of this machine's."""
     settings = Settings(database_url=url, outgoing_networks=(ip_network("127.0.0.0/8"),), demo=True)
-    clock, metrics, keyring = SystemClock(), Metrics(), Keyring.from_setting(keys)
+    clock, metrics, keyring = ShiftedClock(ahead), Metrics(), Keyring.from_setting(keys)
     db = Database(url, clock=clock, metrics=metrics, size=12)
     limits = RateLimiter(db.pool, keyring, metrics=metrics)
     made = Services(settings=settings, clock=clock, keyring=keyring, db=db, limits=limits, metrics=metrics)
@@ -92,8 +93,8 @@ def plant(step: str, after: int) -> None:
     setattr(owner, name, _dying(getattr(owner, name), times, before=before))
 
 
-async def live(url: str, keys: str) -> None:
-    services = services_on(url, keys)
+async def live(url: str, keys: str, ahead: timedelta) -> None:
+    services = services_on(url, keys, ahead)
     workers = (QueueReader(services), Sender(services))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, lambda: [one.stop() for one in workers])
@@ -103,7 +104,7 @@ async def live(url: str, keys: str) -> None:
 
 
 def main() -> None:
-    url, keys, at_once = sys.argv[1:4]
+    url, keys, ahead, at_once = sys.argv[1:5]
     hurry(int(at_once))
     for line in sys.stdin:
         step, after = line.split()
@@ -111,7 +112,7 @@ def main() -> None:
         if child == 0:
             if step in STEPS:
                 plant(step, int(after))
-            asyncio.run(live(url, keys))
+            asyncio.run(live(url, keys, timedelta(seconds=float(ahead))))
             os._exit(0)
         print(child, flush=True)
         print(os.waitpid(child, 0)[1], flush=True)

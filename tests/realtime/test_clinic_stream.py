@@ -203,7 +203,7 @@ async def test_a_new_service_day_starts_from_a_snapshot(base: str, house: House,
     await floor.enter("amina")
     async with connect(base, clinic="lab") as stream:
         before = await stream.one("connected")
-        house.clock.offset = ONE_DAY
+        house.clock.offset += ONE_DAY
         await floor.enter("noor")
         reset = await stream.one("reset")
         assert reset.data["service_day"] > before.data["service_day"]
@@ -212,7 +212,7 @@ async def test_a_new_service_day_starts_from_a_snapshot(base: str, house: House,
 
 async def test_a_client_that_comes_after_the_pivot_sees_the_present_day(base: str, house: House, floor: Floor) -> None:
     await floor.enter("amina")
-    house.clock.offset = ONE_DAY
+    house.clock.offset += ONE_DAY
     async with connect(base, clinic="lab") as stream:
         first = await stream.one("connected")
         assert first.data["service_day"] == house.facility.service_day(house.clock.now()).isoformat()
