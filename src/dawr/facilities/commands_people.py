@@ -104,7 +104,7 @@ async def restore_doctor(tx: WriteTx, actor: Actor, *, doctor: str) -> Doctor:
         return await queries.doctor(tx, doctor)
     left = await last(tx, f"doctor:{doctor}")
     worked_in = left.data.get("clinics", []) if left else []
-    there = await queries.clinics_named(await queries.clinics_asked(tx, worked_in))
+    there = await queries.clinics_named(tx, worked_in)
     back = replace(found, clinics=_each_once([one.id for one in there]))
     await store.hold_clinics(tx, back.clinics)
     data = {"clinics": list(back.clinics)}

@@ -40,7 +40,8 @@ FROM clinic c JOIN facility f ON f.facility_id = c.facility_id
 WHERE c.facility_id = %(facility_id)s AND c.archived_on IS NULL
 """
 _ONE = _CLINIC + " AND c.clinic = %(clinic)s"
-_NAMED = _CLINIC + " AND c.clinic = ANY(%(clinics)s)"
+# With this, whoever looks at something else of clinics reads them in the same statement: ``clinic_of`` makes them of its rows.
+NAMED = _CLINIC + " AND c.clinic = ANY(%(clinics)s)"
 _ALL = _CLINIC + " ORDER BY c.place, c.clinic"
 _FACILITY = """
 SELECT facility_id AS id, no, slug, name, zone, pivot, languages, grace_minutes, paused, pause_reason, version
@@ -131,30 +132,31 @@ async def clinic_found(asked: Answers) -> Clinic:
     row = await asked.fetchone()
     if row is None:
         raise ClinicNotFound
-    return _clinic(row)
+    return clinic_of(row)
 
 
-async def clinics_asked(tx: ReadTx, clinic_ids: Sequence[str]) -> Answers:
-    """Asks for the clinics that have these names. To be followed by ``clinics_named``."""
-    return await tx.asked(_NAMED, clinics=list(clinic_ids))
+async def clinics_named(tx: ReadTx, clinic_ids: Sequence[str]) -> list[Clinic]:
+    """Those of the clinics with these names that exist."""
+    return await clinics_found(await tx.asked(NAMED, clinics=list(clinic_ids)))
 
 
-async def clinics_named(asked: Answers) -> list[Clinic]:
-    """Those of the clinics that exist."""
-    return [_clinic(row) for row in await asked.fetchall()]
+async def clinics_found(asked: Answers) -> list[Clinic]:
+    """The clinics that were asked for."""
+    return [clinic_of(row) for row in await asked.fetchall()]
 
 
 async def clinics(tx: ReadTx) -> list[Clinic]:
     """Every clinic of the facility in the order it is shown."""
-    return await clinics_named(await every_clinic_asked(tx))
+    return await clinics_found(await every_clinic_asked(tx))
 
 
 async def every_clinic_asked(tx: ReadTx) -> Answers:
-    """Asks for every clinic, in the order they are shown. To be followed by ``clinics_named``."""
+    """Asks for every clinic, in the order they are shown. To be followed by ``clinics_found``."""
     return await tx.asked(_ALL)
 
 
-def _clinic(row: dict[str, Any]) -> Clinic:
+def clinic_of(row: dict[str, Any]) -> Clinic:
+    """The clinic of a row that has the columns of ``NAMED``."""
     lists = {"desks": tuple(row["desks"]), "doctors": tuple(row["doctors"]), "entry": Entry(row["entry"])}
     return Clinic(**(row | lists))
 

@@ -57,7 +57,7 @@ class Notices:
     @classmethod
     async def of(cls, tx: ReadTx, here: Context, rows: list[NoticeView]) -> "Notices":
         ids = sorted({clinic for one in rows for clinic in one.clinics})
-        found = await facilities.clinics_named(await facilities.clinics_asked(tx, ids)) if ids else []
+        found = await facilities.clinics_named(tx, ids) if ids else []
         return cls(here, {one.id: named(one.name, here.language) for one in found})
 
     def card(self, one: NoticeView) -> dict[str, Any]:

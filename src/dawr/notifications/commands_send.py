@@ -71,7 +71,7 @@ async def _hold(tx: WriteTx, one: Claim, held: Held) -> None:
 
 
 async def _clinic_names(tx: WriteTx, ids: set[str]) -> dict[str, Clinic]:
-    found = await facilities.clinics_named(await facilities.clinics_asked(tx, sorted(ids))) if ids else []
+    found = await facilities.clinics_named(tx, sorted(ids)) if ids else []
     return {one.id: one for one in found}
 
 

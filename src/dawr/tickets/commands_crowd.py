@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dawr.accounts.rules import STRANGER
 from dawr.facilities.rules import Clinic, Facility
@@ -105,7 +105,7 @@ def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
         for n, one in enumerate(admitted.arrivals)
     ]
     changes = [Change(ENTERED, None, one, ahead=_ahead(door, n, one)) for n, one in enumerate(tickets)]
-    return store.plan(STRANGER, replace(queue, last_key=tickets[-1].order_key), changes, now=tx.now)
+    return store.plan(STRANGER, queue, changes, now=tx.now, last_key=tickets[-1].order_key)
 
 
 def _ahead(door: Door, nth: int, ticket: Ticket) -> int:

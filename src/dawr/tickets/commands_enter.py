@@ -3,7 +3,7 @@
 from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
@@ -105,7 +105,8 @@ async def _entry(tx: WriteTx, actor: Actor, facility: Facility, at: Door, arriva
     if arrival.not_before:
         ticket = rules.expected(ticket, arrival.not_before)
     ahead = await _ahead(tx, at, ticket, joined=(1, key))
-    plan = store.plan(actor, replace(queue, last_key=key), [Change(ENTERED, None, ticket, ahead=ahead)], now=tx.now)
+    change = Change(ENTERED, None, ticket, ahead=ahead)
+    plan = store.plan(actor, queue, [change], now=tx.now, last_key=key)
     return Entry(plan.tickets[0], ahead, clinic, plan, arrival.personal)
 
 

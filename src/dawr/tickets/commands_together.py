@@ -14,7 +14,7 @@ from dawr.tickets.people import person_index
 async def hold(tx: WriteTx, facility: Facility, clinics: Collection[str]) -> None:
     """Locks the queues of these clinics in the order of their names, as transfers do, so that nobody waits in a circle. To be
     called before the first change; what is locked above the queues comes after. One that is archived has no open tickets."""
-    found = await facilities.clinics_named(await facilities.clinics_asked(tx, sorted(set(clinics))))
+    found = await facilities.clinics_named(tx, sorted(set(clinics)))
     for clinic in sorted(found, key=lambda one: one.id):
         await store.lock_queue(tx, facility, clinic)
 

@@ -1,6 +1,6 @@
 """What a crowd reads and writes, for all its clinics at once: each function is one trip to the database."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,31 +14,29 @@ from dawr.tickets.rules import Queue
 from dawr.tickets.store import Personal, Plan
 from dawr.tickets.store_tables import IS_OPEN
 
-# The server would go on making a plan for each crowd, at the price of the look itself: it compares with what plans cost before
-# it had analysed the tables.
-_ONE_PLAN = "SET LOCAL plan_cache_mode = force_generic_plan"
-# In one order everywhere, whatever the database's own is, so that nobody waits in a circle.
+# In one order everywhere, whatever the database's own is, so that nobody waits in a circle. The server would go on making a plan
+# for each crowd's look, at the price of the look itself: it compares with what plans cost before it had analysed the tables.
 _LOCK = f"""
-SELECT {", ".join(Queue.__dataclass_fields__)} FROM queue
-WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic COLLATE "C" FOR UPDATE
+SELECT {", ".join(Queue.__dataclass_fields__)}
+FROM (SELECT set_config('plan_cache_mode', 'force_generic_plan', true)) AS planned_once, queue
+WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clinic COLLATE "C" FOR UPDATE OF queue
 """
 # ``later`` are the keys behind somebody who joins now, whose key is as ``rules.joining_key`` has it. The orders are those of the
 # indexes that serve: a database that has never been analysed takes all indexes for equally good, and would read all who wait.
 # ``known`` looks for a person as the next at or after them for this alone.
 # The driver writes many persons ten times faster in their binary form.
 _DOORS = f"""
-SELECT q.clinic,
+SELECT c.*,
        array(SELECT n.person FROM unnest(%(wanted)s::text[], %(persons)b::bytea[]) AS w (clinic, person), LATERAL
                (SELECT t.person FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
                 AND t.person >= w.person AND {IS_OPEN.replace("status", "t.status")} ORDER BY t.person LIMIT 1) AS n
              WHERE w.clinic = q.clinic AND n.person = w.person) AS known,
-       coalesce((SELECT c.last FROM counter c WHERE c.facility_id = q.facility_id AND c.kind = 'ticket'
-                 AND c.scope = q.clinic AND c.service_day = q.service_day AND c.series = q.series), 0) AS last,
+       coalesce((SELECT n.last FROM counter n WHERE n.facility_id = q.facility_id AND n.kind = 'ticket'
+                 AND n.scope = q.clinic AND n.service_day = q.service_day AND n.series = q.series), 0) AS last,
        array(SELECT t.order_key FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
              AND t.status = 'waiting' AND (t.rank, t.order_key) >= (1, greatest(%(now)s, q.last_key + %(step)s))
              ORDER BY t.rank, t.order_key) AS later
-FROM queue q
-WHERE q.facility_id = %(facility_id)s AND q.clinic = ANY(%(clinics)s)
+FROM ({facilities.NAMED}) AS c LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.id
 """
 _WRITE = f"""
 WITH counted AS ({numbers.TAKE.replace("rows", "counters")}),
@@ -78,7 +76,6 @@ class Asked:
     comers: Sequence[Comer]
     locking: Answers
     looking: Answers
-    naming: Answers
 
 
 async def ask(tx: WriteTx, comers: Sequence[Comer]) -> Asked:
@@ -86,40 +83,41 @@ async def ask(tx: WriteTx, comers: Sequence[Comer]) -> Asked:
     ``answered``."""
     clinics, persons = zip(*comers, strict=True)
     names, now = sorted(set(clinics)), rules.nanoseconds(tx.now)
-    await tx.asked(_ONE_PLAN)
     locking = await tx.asked(_LOCK, clinics=names)
-    # Each statement sees what was committed when it began: these begin when the locks are held.
+    # A statement sees what was committed when it began: this one begins when the locks are held.
     looking = await tx.asked(
         _DOORS, clinics=names, wanted=list(clinics), persons=list(persons), now=now, step=rules.STEP
     )
-    naming = await facilities.clinics_asked(tx, names)
-    return Asked(comers, locking, looking, naming)
+    return Asked(comers, locking, looking)
 
 
 async def answered(tx: WriteTx, facility: Facility, asked: Asked) -> dict[str, Door]:
     """The doors, by clinic in the order of the locks; one that does not exist is missing. A clinic whose queue has yet to be
     opened or turned costs further trips."""
-    found, clinics, rows = await _seen(asked)
+    found, seen = await _seen(asked)
     today = facility.service_day(tx.now)
-    stale = {name for name in clinics if name not in found or found[name].service_day < today}
+    stale = [name for name in seen if name not in found or found[name].service_day < today]
     if stale:
         for name in sorted(stale):
-            await store.lock_queue(tx, facility, clinics[name])
+            await store.lock_queue(tx, facility, seen[name][0])
         async with tx.one_trip():
             asked = await ask(tx, asked.comers)
-        found, clinics, rows = await _seen(asked)
-    return {name: _door(found[name], clinics[name], rows[name]) for name in sorted(clinics)}
+        found, seen = await _seen(asked)
+    return {name: Door(found[name], *seen[name]) for name in sorted(seen)}
 
 
-async def _seen(asked: Asked) -> tuple[dict[str, Queue], dict[str, Clinic], dict[str, dict[str, Any]]]:
+# Of a door all but its queue.
+_Seen = tuple[Clinic, frozenset[bytes], tuple[int, ...], int]
+
+
+async def _seen(asked: Asked) -> tuple[dict[str, Queue], dict[str, _Seen]]:
     queues = {row["clinic"]: Queue(**row) for row in await asked.locking.fetchall()}
-    clinics = {one.id: one for one in await facilities.clinics_named(asked.naming)}
-    return queues, clinics, {row["clinic"]: row for row in await asked.looking.fetchall()}
+    return queues, {row["id"]: _behind(row) for row in await asked.looking.fetchall()}
 
 
-def _door(queue: Queue, clinic: Clinic, row: Mapping[str, Any]) -> Door:
-    known = frozenset(bytes(one) for one in row["known"])
-    return Door(queue, clinic, known, tuple(row["later"]), row["last"])
+def _behind(row: dict[str, Any]) -> _Seen:
+    known, later, last = (row.pop(name) for name in ("known", "later", "last"))
+    return facilities.clinic_of(row), frozenset(map(bytes, known)), tuple(later), last
 
 
 async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Personal]) -> None:

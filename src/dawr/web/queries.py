@@ -91,7 +91,7 @@ async def _cards_asked(tx: ReadTx) -> tuple[Answers, Answers]:
 
 async def _cards_found(tx: ReadTx, here: Context, lang: str, asked: tuple[Answers, Answers]) -> list[ClinicCard]:
     waiting = {row["clinic"]: row["waiting"] for row in await asked[1].fetchall()}
-    return [_card(tx, here, one, waiting.get(one.id, 0), lang) for one in await facilities.clinics_named(asked[0])]
+    return [_card(tx, here, one, waiting.get(one.id, 0), lang) for one in await facilities.clinics_found(asked[0])]
 
 
 async def clinic_card(here: Context, clinic_id: str, lang: str) -> ClinicCard:

@@ -83,7 +83,7 @@ async def appointment_page(here: Context, appointment_id: UUID, lang: str) -> Ap
 
 async def _clinic(tx: ReadTx, clinic_id: str) -> Clinic | None:
     """None where the clinic has been given up since."""
-    return next(iter(await facilities.clinics_named(await facilities.clinics_asked(tx, [clinic_id]))), None)
+    return next(iter(await facilities.clinics_named(tx, [clinic_id])), None)
 
 
 async def _doctor(tx: ReadTx, doctor_id: str, lang: str) -> str:
