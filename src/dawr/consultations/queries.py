@@ -156,11 +156,11 @@ async def accesses_count(tx: ReadTx, consultation_id: UUID) -> int:
 
 
 def sealed_reason(here: Context, access: UUID, reason: str) -> bytes:
-    return here.services.keyring.seal(reason, facility=str(here.facility.id), where=_reason_place(access))
+    return here.services.keyring.seal(reason, facility=here.facility.id_text, where=_reason_place(access))
 
 
 def _reason(here: Context, row: dict[str, Any]) -> str | None:
-    sealed_, facility = row.pop("reason_sealed"), str(here.facility.id)
+    sealed_, facility = row.pop("reason_sealed"), here.facility.id_text
     return (
         here.services.keyring.open(sealed_, facility=facility, where=_reason_place(row["access"])) if sealed_ else None
     )
@@ -177,7 +177,7 @@ async def sealed(tx: ReadTx, here: Context, one: Consultation, notes: str) -> by
     """The notes of this very version as they are kept."""
     if one.patient is not None:
         return await patients.seal_for(tx, here, one.patient, notes, where=_where(one.id, one.version))
-    return here.services.keyring.seal(notes, facility=str(here.facility.id), where=_where(one.id, one.version))
+    return here.services.keyring.seal(notes, facility=here.facility.id_text, where=_where(one.id, one.version))
 
 
 def _where(consultation: UUID, version: int) -> str:
@@ -212,5 +212,5 @@ def _rest(row: dict[str, Any]) -> dict[str, Any]:
 def _notes(here: Context, patient: UUID | None, keys: dict[UUID, PatientKey], row: dict[str, Any]) -> str | None:
     where = _where(row["consultation"], row["version"])
     if patient is None:
-        return here.services.keyring.open(row["notes_sealed"], facility=str(here.facility.id), where=where)
+        return here.services.keyring.open(row["notes_sealed"], facility=here.facility.id_text, where=where)
     return keys[patient].open(row["notes_sealed"], where) if patient in keys else None

@@ -136,7 +136,7 @@ def key_of(here: Context, identity: Identity, *, nth: int = 1) -> Key:
     person of their own. It outlives a change of keys."""
     keyring = here.services.keyring
     says = orjson.dumps(cells_of(identity) + [nth] * (nth > 1))
-    digest = keyring.blind(says.decode(), facility=str(here.facility.id), where=_WHERE)
+    digest = keyring.blind(says.decode(), facility=here.facility.id_text, where=_WHERE)
     return Key(CALLER, digest, partial(_signed, here, digest))
 
 

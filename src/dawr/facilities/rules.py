@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -118,7 +118,8 @@ class State(StrEnum):
 class Facility:
     """``name`` by language; ``languages`` in the order they are offered; ``pivot`` is local time.
 
-    ``grace_minutes``: how long after the pivot people of the day before are kept in a clinic that was not open then.
+    ``grace_minutes``: how long after the pivot people of the day before are kept in a clinic that was not open then;
+    ``id_text``: its id as what is sealed and found for it names it.
     """
 
     id: UUID
@@ -132,6 +133,10 @@ class Facility:
     paused: bool
     pause_reason: str | None = None
     version: int = 0
+    id_text: str = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id_text", str(self.id))
 
     def service_day(self, now: datetime) -> date:
         """The day on which ``now`` counts: the last one that has begun. It never goes back, whatever the clocks do."""

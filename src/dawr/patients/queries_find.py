@@ -100,7 +100,7 @@ async def duplicates(tx: ReadTx, here: Context, identity: Identity, *, but: UUID
 
 
 def _tokens(here: Context) -> Tokens:
-    return Tokens(here.services.keyring, str(here.facility.id), region_of(here.facility.zone))
+    return Tokens(here.services.keyring, here.facility.id_text, region_of(here.facility.zone))
 
 
 async def _numbered(tx: ReadTx, here: Context, query: str, *, before: UUID | None, limit: int) -> Found:

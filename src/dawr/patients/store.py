@@ -244,7 +244,7 @@ async def unmerge(tx: WriteTx, here: Context, patient_id: UUID, survivor: UUID) 
 
 async def erase(tx: WriteTx, here: Context, patients: Sequence[UUID], *, why: str) -> list[UUID]:
     """Destroys the keys of these records, tokens and sealed values with them; the ids of those that were readable."""
-    sealed = here.services.keyring.seal(why, facility=str(here.facility.id), where=ERASED_WHY)
+    sealed = here.services.keyring.seal(why, facility=here.facility.id_text, where=ERASED_WHY)
     gone = await tx.rows(_ERASE, patients=list(patients), now=tx.now, why=sealed)
     ids = [row["patient"] for row in gone]
     await tx.execute(_FORGET_TOKENS, patients=ids)
@@ -279,7 +279,7 @@ async def note_access(
 
 
 def tokens_of(here: Context) -> Tokens:
-    return Tokens(here.services.keyring, str(here.facility.id), region_of(here.facility.zone))
+    return Tokens(here.services.keyring, here.facility.id_text, region_of(here.facility.zone))
 
 
 async def _add_tokens(tx: WriteTx, patient_id: UUID, entries: set[Entry]) -> None:

@@ -70,13 +70,24 @@ class RequestContext:
 def log_request(*, method: str, route: str, status: int, milliseconds: float) -> None:
     """The one line that every request leaves. ``route`` is a pattern of ours: there is nothing for the net to catch."""
     if _REQUESTS.isEnabledFor(logging.INFO):
-        line = {"method": method, "route": route, "status": status, "milliseconds": milliseconds, "event": "request"}
-        _REQUESTS.write({**line, "logger": _REQUESTS.name, "level": "info", "timestamp": _now(), **_request.get()})
+        _REQUESTS.write(
+            {
+                "method": method,
+                "route": route,
+                "status": status,
+                "milliseconds": milliseconds,
+                "event": "request",
+                "logger": _REQUESTS.name,
+                "level": "info",
+                "timestamp": _now(),
+                **_request.get(),
+            }
+        )
 
 
 def _now() -> str:
     """As the processors write the time of all other lines."""
-    return datetime.now(UTC).replace(tzinfo=None).isoformat() + "Z"
+    return datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
 
 
 @lru_cache(maxsize=512)
@@ -132,9 +143,9 @@ class _Handler(logging.StreamHandler[TextIO]):
             line = render(None, "", line)
         with self.lock or nullcontext():
             if self._into is None:
-                self.stream.write(line + "\n")
+                self.stream.write(f"{line}\n")
             else:
-                self._into.write(line.encode() + b"\n")
+                self._into.write(f"{line}\n".encode())
         self._flush_soon()
 
     def _flush_soon(self) -> None:

@@ -44,7 +44,7 @@ class Rating:
 
 def sealed(here: Context, ticket: UUID, word: str) -> bytes:
     """A word as it is kept: it opens only as this ticket's."""
-    return here.services.keyring.seal(word, facility=str(here.facility.id), where=_where(ticket))
+    return here.services.keyring.seal(word, facility=here.facility.id_text, where=_where(ticket))
 
 
 def _where(ticket: UUID) -> str:
@@ -53,7 +53,7 @@ def _where(ticket: UUID) -> str:
 
 def _read(here: Context, row: dict[str, Any]) -> Rating:
     hidden, keyring = row.pop("word_sealed"), here.services.keyring
-    word = keyring.open(hidden, facility=str(here.facility.id), where=_where(row["ticket"])) if hidden else None
+    word = keyring.open(hidden, facility=here.facility.id_text, where=_where(row["ticket"])) if hidden else None
     return Rating(word=word, **row)
 
 

@@ -81,7 +81,7 @@ async def _may_be_sent(here: Context, wanted: dict[str, Any]) -> bool:
     async with here.read() as tx:
         await commands_proof.way(tx, here, **wanted)
     most = here.services.settings.codes_per_facility_per_hour
-    await limits.check((Limit("verify_facility", most, AN_HOUR, most), str(here.facility.id)))
+    await limits.check((Limit("verify_facility", most, AN_HOUR, most), here.facility.id_text))
     try:
         await limits.check((SENT_TO, f"{here.facility.id}/{number}"))
     except TooManyRequests:

@@ -48,7 +48,7 @@ def number_of(here: Context, phone: str) -> str:
 
 
 def code_for(here: Context, verification: UUID) -> str:
-    mac = here.services.keyring.blind(str(verification), facility=str(here.facility.id), where="phone_proof.code")
+    mac = here.services.keyring.blind(str(verification), facility=here.facility.id_text, where="phone_proof.code")
     return code_of(mac)
 
 
@@ -117,4 +117,4 @@ async def proved_person(tx: ReadTx, here: Context, clinic: Clinic, *, phone: str
 
 
 def _index(here: Context, number: str) -> bytes:
-    return here.services.keyring.blind(number, facility=str(here.facility.id), where="phone_proof.phone")
+    return here.services.keyring.blind(number, facility=here.facility.id_text, where="phone_proof.phone")

@@ -13,12 +13,12 @@ _DEVICE, _PERSON = "ticket.device", "ticket.person"
 
 def device_index(here: Context) -> bytes:
     """Which browser asked, without keeping its cookie."""
-    return here.services.keyring.blind(here.device, facility=str(here.facility.id), where=_DEVICE)
+    return here.services.keyring.blind(here.device, facility=here.facility.id_text, where=_DEVICE)
 
 
 def person_index(here: Context, user: str) -> bytes:
     """Who it is, as a clinic's queue knows them."""
-    return here.services.keyring.blind(user, facility=str(here.facility.id), where=_PERSON)
+    return here.services.keyring.blind(user, facility=here.facility.id_text, where=_PERSON)
 
 
 def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, phone: str | None) -> Personal:
@@ -34,13 +34,13 @@ def keep_person(here: Context, ticket_id: UUID, *, user: str, name: str | None, 
 def _sealed(here: Context, text: str | None, ticket_id: UUID, field: str) -> bytes | None:
     if not text:
         return None
-    return here.services.keyring.seal(text, facility=str(here.facility.id), where=f"ticket.{field}:{ticket_id}")
+    return here.services.keyring.seal(text, facility=here.facility.id_text, where=f"ticket.{field}:{ticket_id}")
 
 
 def _opened(here: Context, sealed: bytes | None, ticket_id: UUID, field: str) -> str | None:
     if sealed is None:
         return None
-    return here.services.keyring.open(sealed, facility=str(here.facility.id), where=f"ticket.{field}:{ticket_id}")
+    return here.services.keyring.open(sealed, facility=here.facility.id_text, where=f"ticket.{field}:{ticket_id}")
 
 
 async def passed_on(tx: ReadTx, here: Context, ticket_id: UUID, *, to: UUID) -> Personal:
