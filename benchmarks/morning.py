@@ -72,18 +72,21 @@ async def _screens_caught_up(morning: Morning) -> None:
 async def _day(ports: Sequence[int], patients: int, seconds: float) -> Morning:
     wire = Wire(ports)
     morning = Morning(wire, service_seconds=seconds * len(DESKS) / patients / HEADROOM)
-    signed_in = {clinic: await sign_in(wire, clinic) for clinic in CLINICS}
-    display = await sign_in(wire, "display")
     async with asyncio.TaskGroup() as house:
-        for session in (display, *signed_in.values()):
+
+        async def signed_in(who: str) -> dict[str, str]:
+            """The headers of somebody who signs in and stays signed in all morning."""
+            session = await sign_in(wire, who)
             house.create_task(session.keep(wire, morning.over))
-        house.create_task(hall(morning, display.headers))
+            return session.headers
+
+        house.create_task(hall(morning, await signed_in("display")))
         for clinic, desk in DESKS:
             # Somebody walks through the house and switches things on.
             await asyncio.sleep(WALK_SECONDS)
             if desk == "1":
                 house.create_task(screen(morning, clinic))
-            house.create_task(Desk(morning, clinic, desk, signed_in[clinic].headers).work(LOOK_AGAIN))
+            house.create_task(Desk(morning, clinic, desk, await signed_in(clinic)).work(LOOK_AGAIN))
         try:
             async with asyncio.timeout(seconds + LONGEST_REST):
                 await _people_come(morning, patients, seconds)

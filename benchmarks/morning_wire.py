@@ -72,11 +72,10 @@ class Wire:
 
     async def follow(self, path: str, headers: Mapping[str, str], heard: Heard, over: asyncio.Event) -> None:
         """Hears a live stream until ``over`` is set; comes back with its cursor when the stream is closed for its age."""
-        last_id, own = None, dict(headers)
+        last_id = None
         while not over.is_set():
-            if last_id:
-                own["Last-Event-ID"] = last_id
-            sent = request("GET", path, headers=own)
+            # Made anew: whoever is signed in may have another token by now.
+            sent = request("GET", path, headers={**headers, **({"Last-Event-ID": last_id} if last_id else {})})
             started = time.perf_counter()
             loop = asyncio.get_running_loop()
             _, stream = await loop.create_connection(partial(Stream, sent, heard), "127.0.0.1", self._port())
