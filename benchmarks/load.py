@@ -4,6 +4,7 @@ Answers are kept whole, so that what was answered can be judged (numbers, for on
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -152,9 +153,9 @@ async def open_loop(port: int, make: Make, *, rate: float, seconds: float, patie
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """The value below which ``share`` of them lie (nearest rank); 0 of none."""
+    """The least of the values that ``share`` of them do not exceed (nearest rank); 0 of none."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else 0.0
 
 
 def per_second(answered: Sequence[Answered]) -> float:

@@ -130,6 +130,7 @@ def _exact(morning: Morning, patients: int, ends: dict[str, str], odd: list[str]
     asked = sum(len(took) for took in morning.wire.times.values())
     unseen = [one for one in morning.watched if morning.seen[one] != morning.calls[one]]
     blind = [one for one in CLINICS if morning.screens[one]["ticket_called"] != morning.calls_of[one]]
+    anew = sum(told["reset"] > 0 for told in morning.screens.values())
     missing = morning.calls_of.total() - morning.screens["hall"]["ticket_called"]
     return [
         _none("requests answered wrongly", len(morning.wire.wrong), of=asked),
@@ -138,6 +139,7 @@ def _exact(morning: Morning, patients: int, ends: dict[str, str], odd: list[str]
         _none("tickets that ended otherwise than they had to", _differing(morning.ends, ends), of=len(ends)),
         _none("phones that missed a call of theirs", len(unseen), of=len(morning.watched)),
         _none("wall screens that missed a call", len(blind) + bool(missing), of=len(CLINICS) + 1),
+        _none("wall screens that were shown everything anew (a service day turned)", anew, of=len(CLINICS) + 1),
     ]
 
 

@@ -60,6 +60,12 @@ class Morning:
     screens: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     calls_of: Counter[str] = field(default_factory=Counter)
 
+    def shown(self, screen: str, event: str, data: dict[str, Any]) -> None:
+        """What a wall screen is told. A ``reset`` shows everything anew, in place of single changes: so it is where a service
+        day turns."""
+        if event in ("queue_update", "reset"):
+            self.screens[screen][data["type"] if event == "queue_update" else event] += 1
+
     async def follow(self, query: str, headers: dict[str, str], heard: Any, over: asyncio.Event) -> None:
         await self.wire.follow(f"/api/v1/events/stream?{query}", headers, heard, over)
 
@@ -257,8 +263,7 @@ async def screen(morning: Morning, clinic: str) -> None:
     """A clinic's wall screen: its page, then its stream."""
 
     def heard(event: str, data: dict[str, Any]) -> None:
-        if event == "queue_update":
-            morning.screens[clinic][data["type"]] += 1
+        morning.shown(clinic, event, data)
 
     await morning.wire.ask("GET", f"/board?clinic={clinic}", headers={"Accept": "text/html"})
     await morning.follow(f"clinic={clinic}", {}, heard, morning.over)
@@ -268,8 +273,7 @@ async def hall(morning: Morning, headers: dict[str, str]) -> None:
     """The screen of the whole house, signed in, and one that nobody signed in: that asks every two seconds."""
 
     def heard(event: str, data: dict[str, Any]) -> None:
-        if event == "queue_update":
-            morning.screens["hall"][data["type"]] += 1
+        morning.shown("hall", event, data)
 
     async def asking() -> None:
         while not morning.over.is_set():
