@@ -254,8 +254,7 @@ def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetim
         data = change.data(locked.service_day)
         recorded.append(events.Recorded(stream, version, data["ticket"], change.type, data, label, now))
     waiting = locked.waiting + sum(_waits(one.after) - _waits(one.before) for one in changes)
-    key = locked.last_key if last_key is None else last_key
-    queue = replace(locked, version=locked.version + len(changes), waiting=waiting, last_key=key)
+    queue = replace(locked, version=locked.version + len(changes), waiting=waiting, last_key=last_key or locked.last_key)
     return Plan(queue, changes, tickets, recorded)
 
 
