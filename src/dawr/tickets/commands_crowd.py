@@ -105,7 +105,7 @@ def _plan(tx: WriteTx, admitted: _Admitted) -> Plan:
         for n, one in enumerate(admitted.arrivals)
     ]
     changes = [Change(ENTERED, None, one, ahead=_ahead(door, n, one)) for n, one in enumerate(tickets)]
-    return store.plan(STRANGER, queue, changes, now=tx.now, last_key=tickets[-1].order_key)
+    return store.plan(STRANGER, queue, changes, now=tx.now, key=tickets[-1].order_key)
 
 
 def _ahead(door: Door, nth: int, ticket: Ticket) -> int:

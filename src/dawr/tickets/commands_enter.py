@@ -106,7 +106,7 @@ async def _entry(tx: WriteTx, actor: Actor, facility: Facility, at: Door, arriva
         ticket = rules.expected(ticket, arrival.not_before)
     ahead = await _ahead(tx, at, ticket, joined=(1, key))
     change = Change(ENTERED, None, ticket, ahead=ahead)
-    plan = store.plan(actor, queue, [change], now=tx.now, last_key=key)
+    plan = store.plan(actor, queue, [change], now=tx.now, key=key)
     return Entry(plan.tickets[0], ahead, clinic, plan, arrival.personal)
 
 

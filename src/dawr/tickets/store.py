@@ -244,8 +244,8 @@ class Plan:
     events: Sequence[events.Recorded]
 
 
-def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetime, last_key: int | None = None) -> Plan:
-    """Changes of one queue's tickets, with the queue's next versions; ``last_key`` is the last joining key that they give."""
+def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetime, key: int | None = None) -> Plan:
+    """Changes of one queue's tickets, with the queue's next versions; ``key`` is the last joining key that they give."""
     tickets: list[Ticket] = []
     recorded: list[events.Recorded] = []
     stream, label = locked.stream, actor.label
@@ -254,7 +254,7 @@ def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetim
         data = change.data(locked.service_day)
         recorded.append(events.Recorded(stream, version, data["ticket"], change.type, data, label, now))
     waiting = locked.waiting + sum(_waits(one.after) - _waits(one.before) for one in changes)
-    queue = replace(locked, version=locked.version + len(changes), waiting=waiting, last_key=last_key or locked.last_key)
+    queue = replace(locked, version=locked.version + len(changes), waiting=waiting, last_key=key or locked.last_key)
     return Plan(queue, changes, tickets, recorded)
 
 
