@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -261,25 +262,19 @@ async def _either(wanted: asyncio.Event, over: asyncio.Event) -> bool:
 
 async def screen(morning: Morning, clinic: str) -> None:
     """A clinic's wall screen: its page, then its stream."""
-
-    def heard(event: str, data: dict[str, Any]) -> None:
-        morning.shown(clinic, event, data)
-
     await morning.wire.ask("GET", f"/board?clinic={clinic}", headers={"Accept": "text/html"})
-    await morning.follow(f"clinic={clinic}", {}, heard, morning.over)
+    await morning.follow(f"clinic={clinic}", {}, partial(morning.shown, clinic), morning.over)
 
 
 async def hall(morning: Morning, headers: dict[str, str]) -> None:
     """The screen of the whole house, signed in, and one that nobody signed in: that asks every two seconds."""
-
-    def heard(event: str, data: dict[str, Any]) -> None:
-        morning.shown("hall", event, data)
 
     async def asking() -> None:
         while not morning.over.is_set():
             await morning.wire.ask("GET", "/board/queues")
             await asyncio.sleep(2)
 
+    heard = partial(morning.shown, "hall")
     await asyncio.gather(morning.follow("facility=mmc", headers, heard, morning.over), asking())
 
 
