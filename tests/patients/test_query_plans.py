@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from dawr.patients import commands, queries, queries_find
+from dawr.patients.queries import tokens_of
 from dawr.patients.rules import Identity
-from dawr.patients.store import tokens_of
 from dawr.platform.services import Services
 from tests.conftest import House, found_house, make_services, new_database
 from tests.patients.conftest import found, made, run

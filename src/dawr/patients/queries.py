@@ -10,7 +10,9 @@ from uuid import UUID
 from dawr.facilities.queries import Context
 from dawr.patients import fields
 from dawr.patients.events import STREAM
+from dawr.patients.phones import region_of
 from dawr.patients.rules import Contact, PatientCard, PatientNotFound
+from dawr.patients.tokens import Tokens
 from dawr.patients.vault import PatientKey
 from dawr.platform import events
 from dawr.platform.crypto import Keyring
@@ -274,3 +276,8 @@ def _access(row: dict[str, Any], key: PatientKey | None) -> Access:
     sealed = row.pop("reason_sealed")
     reason = key.open(sealed, reason_place(row["access"])) if key and sealed else None
     return Access(**row, reason=reason)
+
+
+def tokens_of(here: Context) -> Tokens:
+    """The tokens by which this facility's patients are found."""
+    return Tokens(here.services.keyring, here.facility.id_text, region_of(here.facility.zone))

@@ -8,7 +8,6 @@ from uuid import UUID
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
 from dawr.patients import queries
-from dawr.patients.phones import region_of
 from dawr.patients.rules import Identity, PatientCard, QueryTooShort, likeness
 from dawr.patients.rules_names import SHORTEST, asked, asked_beginnings, asked_keys, begins
 from dawr.patients.tokens import BLOOM_BITS, Token, Tokens, written
@@ -89,7 +88,7 @@ async def search(tx: ReadTx, here: Context, query: str, *, before: UUID | None =
 async def duplicates(tx: ReadTx, here: Context, identity: Identity, *, but: UUID | None = None) -> list[Duplicate]:
     """Records that are likely of the same person, the likeliest first, at most ``MOST_DUPLICATES``; never ``but`` itself."""
     here.actor.require(Right.PATIENTS)
-    ids = await _with_tokens(tx, _tokens(here).likely_same(identity), before=None, limit=_MOST_SAME)
+    ids = await _with_tokens(tx, queries.tokens_of(here).likely_same(identity), before=None, limit=_MOST_SAME)
     cards = await _surviving(tx, here, ids)
     likely = [
         Duplicate(card, reasons)
@@ -99,17 +98,13 @@ async def duplicates(tx: ReadTx, here: Context, identity: Identity, *, but: UUID
     return sorted(likely, key=lambda one: (-len(one.reasons), one.card.patient))[:MOST_DUPLICATES]
 
 
-def _tokens(here: Context) -> Tokens:
-    return Tokens(here.services.keyring, here.facility.id_text, region_of(here.facility.zone))
-
-
 async def _numbered(tx: ReadTx, here: Context, query: str, *, before: UUID | None, limit: int) -> Found:
     signs = [one for one in query if one.isalnum()]
     if len(signs) < SHORTEST:
         raise QueryTooShort
-    tokens = _tokens(here).numbers(query)
+    tokens = queries.tokens_of(here).numbers(query)
     if len(signs) >= _FEWEST_DIGITS and all(one.isdecimal() for one in signs):
-        tokens |= _tokens(here).phone(query)
+        tokens |= queries.tokens_of(here).phone(query)
     ids = await _with_tokens(tx, tokens, before=before, limit=limit + 1)
     page = ids[:limit]
     return Found(await _surviving(tx, here, page), page[-1] if len(ids) > limit else None)
@@ -127,7 +122,7 @@ async def _named(tx: ReadTx, here: Context, words: Sequence[str], *, before: UUI
     """The rarest of the tokens and the Bloom filters beside it say which names may begin as asked; the names themselves, opened,
     whether they do. Where nobody is among those looked at, it looks further by itself, a few times."""
     found = Found((), before or queries.END)
-    tokens = _tokens(here)
+    tokens = queries.tokens_of(here)
     rarest = await _rarest(tx, tokens, asked_keys(words), before or queries.END)
     wanted = {"start": rarest, "bloom": written(tokens.bits(asked_beginnings(words))), "examined": _EXAMINED}
     for _ in range(_LOOKS):

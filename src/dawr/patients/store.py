@@ -11,10 +11,9 @@ from uuid import UUID
 from dawr.accounts.rules import Right
 from dawr.facilities.queries import Context
 from dawr.patients import events, fields, queries, store_tables  # noqa: F401 - whoever writes rows needs the tables declared
-from dawr.patients.phones import region_of
 from dawr.patients.queries import reason_place
 from dawr.patients.rules import CannotMerge, Identity, MergedMeanwhile, NotMerged, PatientCard, PatientNotFound, Purpose
-from dawr.patients.tokens import Entry, Tokens
+from dawr.patients.tokens import Entry
 from dawr.patients.vault import PatientKey
 from dawr.platform.crypto import Keyring
 from dawr.platform.db import Answers, ReadTx, WriteTx
@@ -208,7 +207,7 @@ async def insert(tx: WriteTx, here: Context, patient_id: UUID, identity: Identit
     async with tx.one_trip():
         await tx.execute(_INSERT, patient=patient_id, now=tx.now, **fields.sealed(identity, key))
         await tx.execute(_INSERT_KEY, patient=patient_id, wrapped=key.wrap(here.services.keyring))
-        await _add_tokens(tx, patient_id, tokens_of(here).entries(identity))
+        await _add_tokens(tx, patient_id, queries.tokens_of(here).entries(identity))
         await record(tx, here, patient_id, events.PATIENT_CREATED, version=1)
     return PatientCard(patient_id, 1, tx.now, identity)
 
@@ -218,7 +217,7 @@ async def save(tx: WriteTx, here: Context, loaded: Loaded, identity: Identity, d
     version = loaded.card.version + 1
     rows = await tx.rows(_TOKENS, patient=loaded.id)
     before = {(row["kind"], bytes(row["token"]), row["bloom"]) for row in rows}
-    after = tokens_of(here).entries(identity)
+    after = queries.tokens_of(here).entries(identity)
     await tx.execute(_SAVE, patient=loaded.id, version=version, **fields.sealed(identity, loaded.key))
     await _drop_tokens(tx, loaded.id, before - after)
     await _add_tokens(tx, loaded.id, after - before)
@@ -276,10 +275,6 @@ async def note_access(
         break_glass=break_glass,
         reason_sealed=sealed,
     )
-
-
-def tokens_of(here: Context) -> Tokens:
-    return Tokens(here.services.keyring, here.facility.id_text, region_of(here.facility.zone))
 
 
 async def _add_tokens(tx: WriteTx, patient_id: UUID, entries: set[Entry]) -> None:
