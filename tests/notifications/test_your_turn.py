@@ -3,8 +3,11 @@
 import asyncio
 from datetime import timedelta
 
-from dawr.notifications import commands_queue
+import pytest
+
+from dawr.notifications import commands_queue, store
 from dawr.notifications.rules import Moment, Status
+from dawr.platform.db import WriteTx
 from dawr.tickets.rules import Verb
 from tests.notifications.conftest import PHONE, Desk
 
@@ -32,7 +35,7 @@ async def test_a_crowd_that_enters_is_passed_over_and_not_looked_at_again(desk: 
     for number in range(3):
         await desk.enter(f"person-{number}")
     assert await desk.read() == 0
-    async with desk.house.here().read() as tx:
+    async with desk.house.here().write() as tx:
         assert await commands_queue.behind(tx) == []
 
 
@@ -92,14 +95,30 @@ async def test_a_queue_to_which_people_only_came_is_passed_over(desk: Desk) -> N
         await desk.enter("omar", clinic=clinic)
     await desk.floor.call_ticket(await desk.enter("noor"), desk="1")
     async with desk.house.here().write() as tx:
-        await commands_queue.pass_on(tx)
         assert await commands_queue.behind(tx) == ["lab"]
     assert await desk.read() > 0
+
+
+async def test_a_crowd_that_comes_in_meanwhile_is_not_read_in_this_round(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.enter("amina")
+    await desk.read()
+    pass_cursors = store.pass_cursors
+
+    async def passed_while_somebody_comes(tx: WriteTx, prefix: str, *, called: str) -> int:
+        passed = await pass_cursors(tx, prefix, called=called)
+        await desk.enter("omar")
+        return passed
+
+    monkeypatch.setattr(store, "pass_cursors", passed_while_somebody_comes)
+    async with desk.house.here().write() as tx:
+        assert await commands_queue.behind(tx) == []
 
 
 async def test_the_queue_that_moved_is_the_one_that_is_behind(desk: Desk) -> None:
     await desk.enter("amina")
     await desk.enter("omar", clinic="xray")
     await desk.read("xray")
-    async with desk.house.here().read() as tx:
+    async with desk.house.here().write() as tx:
         assert await commands_queue.behind(tx) == ["lab"]

@@ -228,7 +228,6 @@ async def read_on(running: Reporting) -> None:
     """As the worker does that tells people of their turn."""
     house = running.house
     async with house.here().write() as tx:
-        await commands_queue.pass_on(tx)
         for clinic in await commands_queue.behind(tx):
             await commands_queue.read_on(tx, house.services, house.facility, clinic)
 
@@ -282,14 +281,14 @@ async def test_a_plan_made_while_hardly_anybody_was_there_serves_a_full_clinic(s
         await Bulk(url, house.facility.id).waiting(["xray"], 2_000)
         running.reported.plans.clear()
         await post(stranger, "enter", clinic="xray", user=secrets.token_hex(6))
-    read = {query: most for query, most in running.reported.blocks().items() if "person >= w.person" in query}
+    read = {query: most for query, most in running.reported.blocks().items() if "person BETWEEN w.person" in query}
     assert read, "nobody looked at the door"
     assert max(read.values()) < 30
 
 
 HOT_STATEMENTS = {
     "enter": ["INSERT INTO ticket", "INSERT INTO counter", "INSERT INTO event", "UPDATE queue"],
-    "who is here": ["person = $", "person >= w.person"],
+    "who is here": ["person = $", "person BETWEEN w.person"],
     "lock": ["FROM queue WHERE facility_id = $1 AND clinic = $2 FOR UPDATE"],
     "call": ["UPDATE ticket", "AND status = 'waiting' ORDER BY rank", "doctor IS NULL"],
     "look": ["string_agg", "ELSE 0 END AS ahead", "t.id = ANY", "AS seconds", "DISTINCT coalesce(desk"],

@@ -12,7 +12,7 @@ from dawr.facilities.rules import Facility
 from dawr.notifications import commands_tell, queries, store
 from dawr.notifications.rules import WORTH, Fact, Moment, Rules, is_near, worth_until
 from dawr.platform import events
-from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.db import WriteTx
 from dawr.platform.events import Recorded
 from dawr.platform.services import Services
 from dawr.tickets import queries as ticket_queries
@@ -26,17 +26,14 @@ _CALLED = TYPES[Verb.CALL]
 _LONGEST_WORTH = max(WORTH.values()) + timedelta(minutes=1)
 
 
-async def behind(tx: ReadTx) -> list[str]:
-    """The clinics whose queue has moved on since it was last read."""
-    read = await queries.cursors(tx)
-    return [
-        clinic for clinic, version in (await tickets.versions(tx)).items() if version > read.get(QUEUE + clinic, -1)
-    ]
-
-
-async def pass_on(tx: WriteTx) -> None:
-    """Passes over what nobody is told of: that people came, which at a door is nearly everything."""
+async def behind(tx: WriteTx) -> list[str]:
+    """The clinics whose queue has moved on since it was last read, so that somebody may have to be told. What nobody is told of
+    is passed over: that people came, which at a door is nearly everything."""
+    moved = await tickets.versions(tx)
+    # After the versions were read, so that where a crowd comes in meanwhile nothing is left to read in this round.
     await store.pass_cursors(tx, QUEUE, called=_CALLED)
+    read = await queries.cursors(tx)
+    return [clinic for clinic, version in moved.items() if version > read.get(QUEUE + clinic, -1)]
 
 
 async def read_on(tx: WriteTx, services: Services, facility: Facility, clinic_id: str) -> int:

@@ -28,7 +28,6 @@ class QueueReader:
 
     async def _facility(self, facility_id: UUID) -> None:
         async with self._services.db.write(facility_id) as tx:
-            await commands_queue.pass_on(tx)
             clinics = await commands_queue.behind(tx)
         facility = await facilities.locate(self._services, id=facility_id) if clinics else None
         for clinic in clinics if facility else ():

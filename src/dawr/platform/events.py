@@ -5,7 +5,6 @@ its version, so a stream's versions have no gap. Data holds ids, codes and enums
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,6 +16,7 @@ from sqlalchemy.types import UserDefinedType
 
 from dawr.platform.db import ReadTx, WriteTx
 from dawr.platform.schema import facility_table, global_table
+from dawr.platform.values import value
 
 
 class Xid8(UserDefinedType[str]):
@@ -106,7 +106,7 @@ ORDER BY xact, id LIMIT %(limit)s
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Place:
     """How far somebody has read a facility's log: up to this row of this transaction (``START``, 0: from now on) in this life of
     the log."""
@@ -116,7 +116,7 @@ class Place:
     epoch: UUID
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Recorded:
     """One row of the log. ``entity`` is what it is about (a ticket's id), ``actor`` who did it (``account:…``, ``patient``)."""
 

@@ -6,7 +6,6 @@ free; two at once wait for each other on the primary key.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.errors import N_, Invalid
 from dawr.platform.schema import facility_table
+from dawr.platform.values import value
 
 claim_table = facility_table(
     "idempotency_claim",
@@ -71,7 +71,7 @@ class KeyMalformed(Invalid):
     title = N_("An idempotency key has 16 to 200 visible ASCII characters")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Key:
     """``key`` is the hash of what the client sent; ``sign`` makes the keyed hash of method, path and body, under this key of
     the keyring or, for ``None``, under the present one, and tells which it was."""
@@ -81,7 +81,7 @@ class Key:
     sign: Callable[[int | None], tuple[int, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Outcome:
     """What was answered: the status, the record it is about, and what the record alone does not tell."""
 

@@ -5,13 +5,13 @@ caller waits for that decision. The table that stores the number has a UNIQUE co
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import CheckConstraint, Column, Date, Integer, Text
 
 from dawr.platform.db import Answers, WriteTx
 from dawr.platform.schema import facility_table
+from dawr.platform.values import value
 
 counter = facility_table(
     "counter",
@@ -56,7 +56,7 @@ class NumbersMoved(Exception):
     """Numbers were taken that somebody else had taken meanwhile: whoever reads a counter has to hold its lock."""
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Wanted:
     """``count`` numbers of one counter, from ``first`` on."""
 

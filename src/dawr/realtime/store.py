@@ -18,7 +18,7 @@ from dawr.platform.logging import get_logger
 
 CHANNEL = "dawr_wake"
 LARGEST_PAYLOAD = 7_900
-GATHER_SECONDS = 0.01
+GATHER_SECONDS = 0.05
 ATTEMPTS = 2
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
@@ -64,7 +64,7 @@ def read_payload(payload: str) -> tuple[str, Mapping[UUID, list[str]]] | None:
 
 
 class Bell:
-    """Tells the other processes which streams have news; whatever happens together is told together."""
+    """Tells the other processes which streams have news: at once, and what happens soon after it, together."""
 
     def __init__(self, url: str) -> None:
         self.sender = secrets.token_hex(4)
@@ -81,10 +81,10 @@ class Bell:
         try:
             while True:
                 await self._rung.wait()
-                await asyncio.sleep(GATHER_SECONDS)
                 self._rung.clear()
                 streams, self._waiting = self._waiting, set()
                 await self._tell(streams)
+                await asyncio.sleep(GATHER_SECONDS)
         finally:
             await self._hang_up()
 

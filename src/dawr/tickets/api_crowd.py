@@ -6,7 +6,6 @@ goes its way alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from uuid import UUID
 
 from starlette.responses import Response
@@ -22,6 +21,7 @@ from dawr.platform.http.once import answer, outcome
 from dawr.platform.idempotency import Key, Outcome
 from dawr.platform.ids import new_id
 from dawr.platform.logging import get_logger
+from dawr.platform.values import value
 from dawr.tickets import queries, store_crowd
 from dawr.tickets.api_shapes import UNCHANGING, Enter
 from dawr.tickets.commands import Arrival
@@ -33,7 +33,7 @@ TRAY = "tickets_tray"
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asking:
     """One stranger's request for a ticket. What can be made of it alone is made before it waits for others."""
 

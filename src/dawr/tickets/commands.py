@@ -1,7 +1,7 @@
 """The verbs of the queue: load (find, authorise, lock) → decide (rules) → record (rows and events, one transaction)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -10,13 +10,14 @@ from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, ClinicClosed, Facility, QueuePaused
 from dawr.platform import events
 from dawr.platform.db import ReadTx, WriteTx
+from dawr.platform.values import value
 from dawr.tickets import rules, store
 from dawr.tickets.events import ENTERED, SERIES_STARTED, TYPES, UNDOABLE, UNDONE, WITHDRAWN, Change, restored
 from dawr.tickets.rules import NothingToUndo, Place, Placed, Priority, Queue, Status, Ticket, Verb
 from dawr.tickets.store import Loaded, Personal
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Arrival:
     """Who asks for a ticket. ``personal`` is sealed before it comes here, under the ticket's future ``id``. ``not_before``
     is the start of the appointment for which somebody came in time: they stand as if they had joined then."""
@@ -29,7 +30,7 @@ class Arrival:
     not_before: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Stepped:
     """A ticket after a step, as its transaction leaves it: on which day of its queue, and how many wait before it."""
 
@@ -138,7 +139,7 @@ async def _record_one(
     return Stepped(recorded[0], saved.service_day, change.ahead or 0)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Handover:
     """A transfer: from which ticket to which clinic and place; ``id`` and ``personal`` are the next ticket's."""
 

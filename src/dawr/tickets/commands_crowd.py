@@ -3,13 +3,13 @@
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from dawr.accounts.rules import STRANGER
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform.batching import meanwhile
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import Problem
+from dawr.platform.values import value
 from dawr.tickets import rules, store, store_crowd
 from dawr.tickets.commands import Arrival, fresh_ticket, require_open
 from dawr.tickets.events import ENTERED, Change
@@ -18,7 +18,7 @@ from dawr.tickets.store import Plan
 from dawr.tickets.store_crowd import Door
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entered:
     """A ticket just taken, and how many wait before it."""
 
@@ -29,7 +29,7 @@ class Entered:
 Answer = Entered | Problem | None
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class _Admitted:
     """The answers of a clinic's crowd so far, and who of it gets a ticket, with their places in the crowd."""
 

@@ -3,12 +3,12 @@
 from bisect import bisect_right
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 
 from dawr.accounts.rules import SYSTEM, Actor, Right
 from dawr.facilities.rules import Clinic, ClinicNotFound, Facility
 from dawr.platform.db import WriteTx
+from dawr.platform.values import value
 from dawr.tickets import rules, store, store_crowd
 from dawr.tickets.commands import Arrival, end_all, fresh_ticket, require_open
 from dawr.tickets.events import ENTERED, Change
@@ -19,7 +19,7 @@ from dawr.tickets.store_crowd import Asked, Door
 __all__ = ["Door"]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Entry:
     """A ticket that is about to be written, and how many wait before it."""
 

@@ -1,10 +1,11 @@
 """What happens to tickets, by the names the event log keeps. ``Change`` is one of them, before it is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from typing import Any
 
+from dawr.platform.values import value
 from dawr.tickets.rules import Placed, Status, Ticket, Verb, group
 
 ENTERED = "ticket_entered"
@@ -34,7 +35,7 @@ _TIMES = ("called_at", "started_at", "ended_at")
 _KEPT = ("desk", "rank", "order_key", "calls", "changed_version")
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Change:
     """One step of one ticket: what it was (``None`` before it existed), what it is, and the event's type.
 

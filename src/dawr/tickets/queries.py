@@ -1,7 +1,7 @@
 """The read side of the queue: what a board, a desk and a patient see, always from one snapshot."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,6 +16,7 @@ from dawr.platform.cursors import Cursor
 from dawr.platform.db import Answers, ReadTx
 from dawr.platform.events import Recorded, epoch, last
 from dawr.platform.services import Services
+from dawr.platform.values import value
 from dawr.tickets import rules, store
 from dawr.tickets.events import PUBLIC, SERIES_STARTED, SERVICE_DAY_TURNED, WITHDRAWN
 from dawr.tickets.rules import Status, Ticket, TicketNotFound
@@ -101,7 +102,7 @@ ORDER BY id DESC LIMIT 1
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class QueueStatus:
     """A clinic's queue at one version of its stream; codes only, nothing that names a person."""
 
@@ -176,7 +177,7 @@ def public_update(recorded: Recorded) -> dict[str, Any] | None:
     return {"type": recorded.type, **shown, "at": recorded.at.isoformat()}
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class TicketView:
     """A ticket with its place; ``ahead`` counts those who wait before it."""
 

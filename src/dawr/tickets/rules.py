@@ -7,12 +7,13 @@ at its start, so their key alone may lie in the future: whoever joins before tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
 from dawr.platform.errors import N_, Conflict, Forbidden, NotFound
+from dawr.platform.values import value
 
 
 class Status(StrEnum):
@@ -138,7 +139,7 @@ NANOSECONDS = 1_000_000_000
 STEP = 1_000
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Queue:
     """The serial object: whoever changes anything in a clinic's queue holds its row. ``last_key`` is the last joining key given.
 
@@ -159,7 +160,7 @@ class Queue:
         return f"queue:{self.clinic}"
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Ticket:
     id: UUID
     clinic: str

@@ -3,7 +3,7 @@ to get one that may be changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from dawr.facilities.rules import Clinic, Facility
 from dawr.platform import events, listeners, numbers
 from dawr.platform.db import Answers, ReadTx, WriteTx
 from dawr.platform.errors import Forbidden
+from dawr.platform.values import value
 from dawr.tickets.events import SERVICE_DAY_TURNED, Change
 from dawr.tickets.rules import BY_PATIENT, AlreadyInQueue, Placed, Priority, Queue, Status, Ticket, TicketNotFound, Verb
 from dawr.tickets.store_tables import IS_OPEN
@@ -97,7 +98,7 @@ def as_ticket(row: dict[str, Any]) -> Ticket:
     return Ticket(**(row | kinds))
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Personal:
     """What a ticket keeps of a person: blind indexes (who it is, which device asked) and sealed fields."""
 
@@ -110,7 +111,7 @@ class Personal:
 _NOBODY = Personal()
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Loaded:
     """A ticket that may be changed: authorised, its queue locked."""
 
@@ -120,10 +121,8 @@ class Loaded:
 
 
 async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUID, verb: Verb | None) -> Loaded:
-    """Finds, authorises and locks. ``verb`` is what is about to be done; ``None`` is undo.
-
-    A stranger is asked to sign in before anything is looked up; another facility's ticket does not exist here.
-    """
+    """Finds, authorises and locks. ``verb`` is what is about to be done; ``None`` is undo. A stranger is asked to sign in before
+    anything is looked up; another facility's ticket does not exist here."""
     clinic_id = await clinic_of(tx, actor, ticket_id, verb)
     async with tx.one_trip():
         asked = await _ask_locked(tx, clinic_id)
@@ -137,7 +136,7 @@ async def load_for(tx: WriteTx, actor: Actor, facility: Facility, ticket_id: UUI
     return Loaded(*held, found)
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class First:
     """A clinic whose queue is locked, and who is next there, if anybody waits."""
 
@@ -234,7 +233,7 @@ async def note(tx: WriteTx, actor: Actor, changed: Queue, *, type_: str, data: d
     return saved
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Plan:
     """What is about to be written of one queue: the queue as it will be, its tickets and its events."""
 
@@ -298,7 +297,10 @@ async def _send(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, P
     changes = [change for one in plans for change in one.changes]
     tickets = [ticket for one in plans for ticket in one.tickets]
     await _save_tickets(tx, changes, tickets, personal)
-    await _save_queues(tx, [one.queue for one in plans])
+    if len(plans) == 1:
+        await _save_queue(tx, plans[0].queue)
+    else:
+        await tx.insert_rows(SAVE_QUEUES, [one.queue for one in plans])
     await events.append(tx, [event for one in plans for event in one.events])
 
 
@@ -331,20 +333,17 @@ async def _save_tickets(
 
 
 def entering_rows(tickets: Sequence[Ticket], personal: Sequence[Personal]) -> list[dict[str, object]]:
-    """The rows of ``INSERT``."""
-    return [_row(one) | _row(who) for one, who in zip(tickets, personal, strict=True)]
+    """The rows of ``INSERT``. A column that is not named in one has no value."""
+    return [_known(one) | _known(who) for one, who in zip(tickets, personal, strict=True)]
 
 
-def _row(one: Ticket | Personal | Queue) -> dict[str, object]:
+def _known(one: Ticket | Personal) -> dict[str, object]:
+    return {name: value for name in one.__slots__ if (value := getattr(one, name)) is not None}
+
+
+def _row(one: Ticket | Queue) -> dict[str, object]:
     # ``asdict`` copies every value, which is most of what a ticket would cost.
     return {name: getattr(one, name) for name in one.__slots__}
-
-
-async def _save_queues(tx: WriteTx, changed: Sequence[Queue]) -> None:
-    if len(changed) == 1:
-        await _save_queue(tx, changed[0])
-    else:
-        await tx.insert_rows(SAVE_QUEUES, changed)
 
 
 async def _save_queue(tx: WriteTx, changed: Queue) -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
 from dawr.platform import events, numbers
 from dawr.platform.db import Answers, WriteTx, rows_text
+from dawr.platform.values import value
 from dawr.tickets import rules, store
 from dawr.tickets.rules import Queue
 from dawr.tickets.store import Personal, Plan
@@ -23,20 +23,21 @@ WHERE facility_id = %(facility_id)s AND clinic = ANY(%(clinics)s) ORDER BY clini
 """
 # ``later`` are the keys behind somebody who joins now, whose key is as ``rules.joining_key`` has it. The orders are those of the
 # indexes that serve: a database that has never been analysed takes all indexes for equally good, and would read all who wait.
-# ``known`` looks for a person as the next at or after them for this alone.
+# ``known`` looks for a person as the first of a range for this alone.
 # The driver writes many persons ten times faster in their binary form.
 _DOORS = f"""
 SELECT c.*,
        array(SELECT n.person FROM unnest(%(wanted)s::text[], %(persons)b::bytea[]) AS w (clinic, person), LATERAL
                (SELECT t.person FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
-                AND t.person >= w.person AND {IS_OPEN.replace("status", "t.status")} ORDER BY t.person LIMIT 1) AS n
-             WHERE w.clinic = q.clinic AND n.person = w.person) AS known,
+                AND t.person BETWEEN w.person AND w.person AND {IS_OPEN.replace("status", "t.status")}
+                ORDER BY t.person LIMIT 1) AS n
+             WHERE w.clinic = q.clinic) AS known,
        coalesce((SELECT n.last FROM counter n WHERE n.facility_id = q.facility_id AND n.kind = 'ticket'
                  AND n.scope = q.clinic AND n.service_day = q.service_day AND n.series = q.series), 0) AS last,
        array(SELECT t.order_key FROM ticket t WHERE t.facility_id = q.facility_id AND t.clinic = q.clinic
              AND t.status = 'waiting' AND (t.rank, t.order_key) >= (1, greatest(%(now)s, q.last_key + %(step)s))
              ORDER BY t.rank, t.order_key) AS later
-FROM ({facilities.NAMED}) AS c LEFT JOIN queue q ON q.facility_id = c.facility_id AND q.clinic = c.id
+FROM ({facilities.NAMED}) AS c LEFT JOIN queue q ON q.facility_id = %(facility_id)s AND q.clinic = c.id
 """
 _WRITE = f"""
 WITH counted AS ({numbers.TAKE.replace("rows", "counters")}),
@@ -47,7 +48,7 @@ SELECT scope, last FROM counted
 """
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Door:
     """What a crowd meets at a clinic: its queue, locked, and the clinic as it is under that lock (whoever archives one holds
     it until nobody can come any more); who of the crowd is in the queue already; the keys of those who wait behind somebody who
@@ -69,7 +70,7 @@ class Door:
 Comer = tuple[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@value(frozen=True, slots=True)
 class Asked:
     """A look at some doors that is on its way."""
 
