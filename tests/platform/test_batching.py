@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from dawr.platform.batching import WHOLE, Tray, meanwhile
+from dawr.platform.batching import BESIDE, WHOLE, Tray, meanwhile
 from dawr.platform.errors import NotFound, Unavailable
 
 
@@ -48,7 +48,7 @@ async def test_whoever_comes_first_goes_at_once_and_the_rest_together() -> None:
 
 @pytest.mark.parametrize(
     ("many", "sizes"),
-    [(WHOLE, [WHOLE]), (2 * WHOLE, [WHOLE, WHOLE]), (3 * WHOLE, [48, 32, 16]), (300, [128, 86, 43, 32, 11])],
+    [(WHOLE, [WHOLE]), (2 * WHOLE, [WHOLE, WHOLE]), (3 * WHOLE, [96, 64, 32]), (300, [128, 86, 64, 22])],
     ids=["few go at once", "two halves", "always half", "no more than a batch takes"],
 )
 async def test_of_many_half_go_and_the_others_are_made_ready_meanwhile(many: int, sizes: list[int]) -> None:
@@ -82,6 +82,29 @@ async def test_a_batch_that_lets_the_next_begin_is_answered_all_the_same() -> No
     gates[0].set()
     gates[2].set()
     assert await asyncio.gather(*asking) == [2, 4, 6]
+
+
+@pytest.mark.parametrize(("many", "sizes"), [(BESIDE - 1, [1]), (BESIDE, [1, BESIDE])], ids=["a few", "a crowd"])
+async def test_beside_a_batch_that_is_being_written_only_a_crowd_begins(many: int, sizes: list[int]) -> None:
+    gate, begun = asyncio.Event(), list[int]()
+
+    async def doubled(_: str, asked: Sequence[int], next_may_begin: Callable[[], None]) -> list[int | Exception]:
+        begun.append(len(asked))
+        next_may_begin()
+        await gate.wait()
+        return [one * 2 for one in asked]
+
+    tray = Tray(doubled)
+    first = asyncio.ensure_future(tray.ask("a", 1))
+    while not begun:
+        await asyncio.sleep(0)
+    asking = asyncio.ensure_future(gathered(tray, range(many)))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert begun == sizes
+    gate.set()
+    assert (await first, len(await asking)) == (2, many)
+    assert begun == [1, many]
 
 
 async def test_each_gets_an_answer_or_an_error_of_their_own() -> None:

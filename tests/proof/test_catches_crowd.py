@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from dawr.platform.batching import Tray
+from dawr.platform.batching import BESIDE, Tray
 from tests.conftest import House, Live
 
 ENTER = "/api/v1/queue/enter"
@@ -86,14 +86,14 @@ async def test_a_key_used_again_while_its_crowd_is_written_leaves_the_next_crowd
         while await elsewhere.value(STANDING) < 1:
             await asyncio.sleep(0.005)
         asked = [phone.post(ENTER, json={"clinic": "lab", "user": "another"}, headers=key)]
-        asked += [phone.post(ENTER, json={"clinic": "lab", "user": f"p{n}"}) for n in range(8)]
+        asked += [phone.post(ENTER, json={"clinic": "lab", "user": f"p{n}"}) for n in range(BESIDE)]
         following = asyncio.gather(*asked)
         while await elsewhere.value(STANDING) < 2:
             await asyncio.sleep(0.005)
         await elsewhere.connection.execute("COMMIT")
         told, (refused, *others) = (await first).json(), [one.json() for one in await following]
     assert refused["code"] == "idempotency_key_reused"
-    assert sorted(one["number"] for one in (told, *others)) == list(range(2, 11))
+    assert sorted(one["number"] for one in (told, *others)) == list(range(2, BESIDE + 3))
     assert "crowd_not_entered" not in caplog.text
 
 
