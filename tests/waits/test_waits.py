@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from dawr.facilities import queries as facilities
 from dawr.tickets.rules import Verb
 from dawr.waits import rules
 from dawr.waits.queries import FRESH, Waits, pace_of
@@ -20,7 +19,7 @@ def floor(house: House) -> Floor:
 
 async def pace(floor: Floor, clinic: str = "lab") -> rules.Pace | None:
     async with floor.house.here().read() as tx:
-        return await pace_of(tx, await facilities.clinic(tx, clinic))
+        return await pace_of(tx, clinic)
 
 
 async def wait(floor: Floor, ahead: int, estimate: Waits | None = None) -> dict[str, Any] | None:

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from dawr.platform.db import ReadTx
+from dawr.platform.db import Answers, ReadTx
 from dawr.tickets.store_tables import CALLED_ON
 
 _SERVICES = """
@@ -21,13 +21,17 @@ WHERE called_at >= %(since)s
 """
 
 
-async def services_and_desks(
+async def services_and_desks_asked(
     tx: ReadTx, clinic_id: str, *, since: date, day: date, within: timedelta, limit: int = 60
-) -> tuple[list[float], int]:
-    """How long the latest services in a clinic took since a day, newest first, in seconds; and how many of its desks have
-    called somebody ``within`` the latest time, looked for since ``day``. One trip."""
-    async with tx.one_trip():
-        services = await tx.asked(_SERVICES, clinic=clinic_id, since=since, limit=limit)
-        desks = await tx.asked(_DESKS, clinic=clinic_id, since=tx.now - within, day=day)
+) -> tuple[Answers, Answers]:
+    """Asks how long the latest services in a clinic took since a day, and how many of its desks have called somebody ``within``
+    the latest time, looked for since ``day``. To be followed by ``services_and_desks_found``."""
+    services = await tx.asked(_SERVICES, clinic=clinic_id, since=since, limit=limit)
+    return services, await tx.asked(_DESKS, clinic=clinic_id, since=tx.now - within, day=day)
+
+
+async def services_and_desks_found(asked: tuple[Answers, Answers]) -> tuple[list[float], int]:
+    """The services, newest first, in seconds; the desks."""
+    services, desks = asked
     (found,) = await desks.fetchall()
     return [row["seconds"] for row in await services.fetchall()], found["count"]

@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from dawr.facilities import queries as facilities
-from dawr.facilities.rules import Clinic
 from dawr.platform.db import ReadTx
 from dawr.platform.services import Services
 from dawr.tickets import queries as tickets
-from dawr.tickets.queries_pace import services_and_desks
+from dawr.tickets.queries_pace import services_and_desks_asked, services_and_desks_found
 from dawr.waits import rules
 
 LOOK_BACK = timedelta(days=14)
@@ -37,7 +36,7 @@ class Waits:
         read_at, known = self._paces.get(key, (None, None))
         if read_at is not None and abs(tx.now - read_at) < FRESH:
             return known
-        found = await pace_of(tx, await facilities.clinic(tx, clinic_id))
+        found = await pace_of(tx, clinic_id)
         self._paces[key] = (tx.now, found)
         self._paces.move_to_end(key)
         while len(self._paces) > MOST_KEPT:
@@ -52,11 +51,16 @@ def waits_of(services: Services) -> Waits:
     return found
 
 
-async def pace_of(tx: ReadTx, clinic: Clinic) -> rules.Pace | None:
+async def pace_of(tx: ReadTx, clinic_id: str) -> rules.Pace | None:
+    """Read in one trip. ``ClinicNotFound``."""
     today = tx.now.date()
-    observed, desks = await services_and_desks(
-        tx, clinic.id, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN
-    )
+    async with tx.one_trip():
+        settings = await facilities.clinic_asked(tx, clinic_id)
+        at_work = await services_and_desks_asked(
+            tx, clinic_id, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN
+        )
+    clinic = await facilities.clinic_found(settings)
+    observed, desks = await services_and_desks_found(at_work)
     return rules.pace(
         planned_seconds=clinic.mean_service_seconds,
         observed=observed,
