@@ -107,6 +107,37 @@ async def test_beside_a_batch_that_is_being_written_only_a_crowd_begins(many: in
     assert begun == [1, many]
 
 
+async def test_whoever_has_knocked_when_a_batch_ends_comes_along() -> None:
+    """A request that has reached its socket is read, begun and asked, each in a turn of the loop of its own."""
+    gate, sizes = asyncio.Event(), list[int]()
+
+    async def doubled(_: str, asked: Sequence[int], __: Callable[[], None]) -> list[int | Exception]:
+        sizes.append(len(asked))
+        await gate.wait()
+        return [one * 2 for one in asked]
+
+    tray = Tray(doubled)
+
+    async def late() -> int:
+        await gate.wait()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        return await tray.ask("a", 2)
+
+    async def first() -> int:
+        return await tray.ask("a", 1)
+
+    asking = asyncio.gather(first(), late(), late())
+    while not sizes:
+        await asyncio.sleep(0)
+    waiting = asyncio.ensure_future(first())
+    await asyncio.sleep(0)
+    gate.set()
+    assert list(await asking) == [2, 4, 4]
+    assert await waiting == 2
+    assert sizes == [1, 3]
+
+
 async def test_each_gets_an_answer_or_an_error_of_their_own() -> None:
     counter = Counter()
     counter.gate.set()

@@ -6,6 +6,7 @@ import hmac
 import time
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -31,7 +32,7 @@ from dawr.platform.idempotency import Key
 from dawr.platform.services import Services
 from dawr.platform.values import value
 
-# The fields of ``Clinic`` one after the other, as texts and numbers: what they say is made of them once (``clinic_of``).
+# The fields of ``Clinic`` as texts and numbers: what they say is made of them once (``clinic_of``).
 _CLINIC = """
 SELECT c.facility_id::text, c.clinic AS id, c.name::text, c.prefix, c.department, c.floor, c.entry, c.capacity, c.hours::text,
        c.closed, c.paused OR f.paused AS paused, c.paused AS paused_itself, c.pause_reason, c.mean_service_seconds,
@@ -70,7 +71,6 @@ _BY_NO = "SELECT directory.facility_by_no(%(wanted)s)"
 _DEFAULT = "SELECT directory.default_facility()"
 
 Wanted = str | int | UUID | None
-_CLINIC_FIELDS = tuple(Clinic.__dataclass_fields__)
 LOCATED_SECONDS = 1.0
 MOST_CLINICS = 4096
 MOST_LOCATED = 1024
@@ -104,7 +104,7 @@ class Context:
         return self.services.db.write(self.facility.id)
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Listed:
     """A facility as the installation's directory has it."""
 
@@ -163,13 +163,13 @@ async def every_clinic_asked(tx: ReadTx) -> Answers:
 
 def clinic_of(row: dict[str, Any]) -> Clinic:
     """The clinic of a row that has the columns of ``NAMED`` and no other."""
-    return _clinic_that_says(*row.values())
+    return _clinic_that_says(tuple(row), tuple(row.values()))
 
 
 @lru_cache(maxsize=MOST_CLINICS)
-def _clinic_that_says(*columns: Any) -> Clinic:
+def _clinic_that_says(names: tuple[str, ...], values: tuple[Any, ...]) -> Clinic:
     """A crowd reads the same clinics again and again, and what is read says the same nearly every time."""
-    said = dict(zip(_CLINIC_FIELDS, columns, strict=True))
+    said = dict(zip(names, values, strict=True))
     made = {
         "facility_id": UUID(said["facility_id"]),
         "name": orjson.loads(said["name"]),

@@ -2,14 +2,13 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from dawr.platform.errors import N_, Conflict, Forbidden, Invalid, NotFound
-from dawr.platform.values import value
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ONE_DAY = timedelta(days=1)
@@ -115,7 +114,7 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Facility:
     """``name`` by language; ``languages`` in the order they are offered; ``pivot`` is local time.
 
@@ -169,14 +168,14 @@ def _change_between(early: datetime, late: datetime, zone: ZoneInfo) -> datetime
     return early + timedelta(seconds=passed)
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Department:
     id: str
     name: Names
     version: int
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Doctor:
     """``clinics``: where tickets may name this doctor."""
 
@@ -186,7 +185,7 @@ class Doctor:
     version: int
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Clinic:
     """``hours`` maps a weekday to its openings (``[["08:00", "13:00"]]``); none at all means round the clock.
 

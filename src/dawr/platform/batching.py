@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from dawr.platform.errors import Unavailable
@@ -36,6 +37,10 @@ class _Line(Generic[Q, A]):
         self.waiting: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self.beside: asyncio.Event | None = None
         self.running: asyncio.Task[None] | None = None
+
+    def is_being_written(self, next_may_begin: asyncio.Event) -> None:
+        self.beside = next_may_begin
+        self.let_a_crowd_begin()
 
     def let_a_crowd_begin(self) -> None:
         if self.beside is not None and len(self.waiting) >= self._crowd:
@@ -90,12 +95,9 @@ class Tray(Generic[K, Q, A]):
     async def _answer(
         self, key: K, line: _Line[Q, A], batch: list[tuple[Q, asyncio.Future[A]]], next_may_begin: asyncio.Event
     ) -> None:
-        def is_being_written() -> None:
-            line.beside = next_may_begin
-            line.let_a_crowd_begin()
-
         try:
-            answers = await self._work(key, [question for question, _ in batch], is_being_written)
+            let_begin = partial(line.is_being_written, next_may_begin)
+            answers = await self._work(key, [question for question, _ in batch], let_begin)
         except Exception as error:
             if isinstance(error, Unavailable):
                 batch += line.waiting

@@ -5,6 +5,7 @@ its version, so a stream's versions have no gap. Data holds ids, codes and enums
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -106,7 +107,7 @@ ORDER BY xact, id LIMIT %(limit)s
 """
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Place:
     """How far somebody has read a facility's log: up to this row of this transaction (``START``, 0: from now on) in this life of
     the log."""

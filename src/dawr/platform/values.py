@@ -1,7 +1,8 @@
 """Values: frozen dataclasses for what is made with every request. The type checker keeps them from being changed.
 
 At run time nothing does: a frozen dataclass sets each of its fields by way of ``object.__setattr__``, which takes three to four
-times as long (7 µs instead of 2 for a ticket). For what is made now and then ``dataclass`` itself is right.
+times as long (7 µs instead of 2 for a ticket). For what is made now and then, or is made once and shared, ``dataclass`` itself
+is right.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The verbs of the queue: load (find, authorise, lock) → decide (rules) → record (rows and events, one transaction)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -139,7 +139,7 @@ async def _record_one(
     return Stepped(recorded[0], saved.service_day, change.ahead or 0)
 
 
-@value(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class Handover:
     """A transfer: from which ticket to which clinic and place; ``id`` and ``personal`` are the next ticket's."""
 
