@@ -25,7 +25,7 @@ INSERT INTO patient (facility_id, patient, survivor, created_at, version) SELECT
 INSERT INTO appointment_waiting (facility_id, waiting, patient, doctor, earliest, latest, status, created_at, version)
   SELECT %(f)s, waiting, patient, 'dana', %(from)s, %(until)s, 'waiting', now(), 1 FROM many;
 INSERT INTO appointment_wanted (facility_id, doctor, node, created_at, waiting)
-  SELECT %(f)s, 'dana', node, now(), waiting FROM many, unnest(%(nodes)s::int[]) AS node
+  SELECT %(f)s, 'dana', node, now(), waiting FROM many, unnest(%(nodes)s::int[]) AS node;
 """
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 instants = st.timedeltas(timedelta(days=400), timedelta(days=36_000)).map(lambda since: EPOCH + since)
@@ -64,15 +64,27 @@ SET LOCAL session_replication_role = origin;
 """
 
 
-@pytest.fixture(params=["", _LOOKED], ids=["never looked at", "looked at before"])
+# One that looked at the table while the list was being written, before it was committed, takes it for many empty pages.
+_LOOKED_MEANWHILE = """
+DELETE FROM pg_statistic WHERE starelid = 'appointment_wanted'::regclass;
+UPDATE pg_class SET reltuples = 0, relpages = pg_relation_size(oid) / 8192 WHERE oid = 'appointment_wanted'::regclass
+  OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid = 'appointment_wanted'::regclass);
+"""
+
+
+@pytest.fixture(
+    params=[("", ""), (_LOOKED, ""), ("", _LOOKED_MEANWHILE)],
+    ids=["never looked at", "looked at before", "looked at meanwhile"],
+)
 async def long_list(practice: Practice, database_url: str, request: pytest.FixtureRequest) -> Practice:
     """Dana has one slot a day, which is taken; thousands wait for the next day's."""
     await practice.hours(daily("10:00", "10:15"))
     tomorrow = MONDAY + timedelta(days=1)
     span = {"from": at("08:00", tomorrow), "until": at("20:00", tomorrow)}
+    before, meanwhile = request.param
     params = span | {"f": practice.house.facility.id, "many": MANY, "nodes": list(nodes(*span.values()))}
     with psycopg.connect(database_url, cursor_factory=psycopg.ClientCursor) as owner:
-        owner.execute(request.param + _MANY, params)
+        owner.execute(before + _MANY + meanwhile, params)
     return practice
 
 

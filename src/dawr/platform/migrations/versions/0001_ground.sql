@@ -1063,7 +1063,7 @@ CREATE TABLE appointment_wanted (
 	CONSTRAINT appointment_wanted_node_check CHECK (node BETWEEN 1 AND 33554431)
 );
 
-CREATE INDEX appointment_wanted_idx ON appointment_wanted (waiting, facility_id);
+CREATE INDEX appointment_wanted_idx ON appointment_wanted (waiting);
 
 ALTER TABLE appointment_wanted ENABLE ROW LEVEL SECURITY;
 
