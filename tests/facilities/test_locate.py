@@ -1,8 +1,11 @@
 """Finding a facility: by short name, number or id, at most a second old, asked once by many."""
 
 import asyncio
+import time
 from dataclasses import replace
-from datetime import time
+from datetime import time as time_of_day
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -34,7 +37,7 @@ async def test_the_setting_chooses_the_default(house: House) -> None:
 
 async def test_a_change_is_seen_at_once_in_the_process_that_made_it(house: House) -> None:
     await queries.locate(house.services, slug=house.facility.slug)
-    await run(house, house.ada, commands.change_facility, settings={"pivot": time(3)})
+    await run(house, house.ada, commands.change_facility, settings={"pivot": time_of_day(3)})
     assert await queries.locate(house.services, slug=house.facility.slug) == await facility_of(house)
 
 
@@ -44,6 +47,51 @@ async def test_many_who_ask_together_ask_once(house: House) -> None:
     asked = [queries.locate(house.services, slug=house.facility.slug) for _ in range(50)]
     assert set(map(repr, await asyncio.gather(*asked))) == {repr(house.facility)}
     assert transactions.get() - before == 2
+
+
+async def test_one_that_is_asked_for_again_and_again_is_looked_for_before_its_second_is_over(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.monotonic()
+    monkeypatch.setattr(queries, "time", SimpleNamespace(monotonic=lambda: now))
+    transactions = house.services.metrics.db_transactions.labels(outcome="committed")._value
+    await queries.locate(house.services, slug=house.facility.slug)
+    before = transactions.get()
+    now += queries.LOCATED_SECONDS * 0.4
+    await queries.locate(house.services, slug=house.facility.slug)
+    assert transactions.get() == before
+    now += queries.LOCATED_SECONDS * 0.2
+    waited_for = asyncio.ensure_future(queries.locate(house.services, slug=house.facility.slug))
+    await asyncio.sleep(0)
+    assert waited_for.done()
+    while transactions.get() < before + 2:
+        await asyncio.sleep(0.001)
+    now += queries.LOCATED_SECONDS * 0.8
+    waited_for = asyncio.ensure_future(queries.locate(house.services, slug=house.facility.slug))
+    await asyncio.sleep(0)
+    assert waited_for.done()
+    assert await waited_for == house.facility
+
+
+async def test_what_was_read_before_a_change_is_not_kept_after_it(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, changed = asyncio.Event(), asyncio.Event()
+    find = queries._find
+
+    async def slowly(*asked: Any) -> Any:
+        found = await find(*asked)
+        read.set()
+        await changed.wait()
+        return found
+
+    monkeypatch.setattr(queries, "_find", slowly)
+    early = asyncio.ensure_future(queries.locate(house.services, slug=house.facility.slug))
+    await read.wait()
+    await run(house, house.ada, commands.change_facility, settings={"pivot": time_of_day(3)})
+    changed.set()
+    await early
+    assert await queries.locate(house.services, slug=house.facility.slug) == await facility_of(house)
 
 
 async def test_one_who_hangs_up_does_not_answer_for_the_others(house: House) -> None:

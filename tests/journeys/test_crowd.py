@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 
 from dawr.accounts.rules import Role
-from dawr.tickets import store_crowd
+from dawr.tickets import commands_crowd
 from tests.conftest import House, Live
 
 ENTER = "/api/v1/queue/enter"
@@ -71,7 +72,7 @@ async def test_a_crowd_that_fails_together_is_served_one_by_one(live: Live, hous
     async def never(*_: Any, **__: Any) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(store_crowd, "write", never)
+    monkeypatch.setattr(commands_crowd, "store_crowd", SimpleNamespace(write=never))
     async with live.client(house) as phone:
         answers = await together(phone, [{"clinic": "lab", "user": f"p{n}"} for n in range(12)])
     assert sorted(one.json()["number"] for one in answers) == list(range(1, 13))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from dawr.platform.batching import BESIDE, WHOLE, Tray, meanwhile
+from dawr.platform.batching import BESIDE, WHOLE, Tray
 from dawr.platform.errors import NotFound, Unavailable
 
 
@@ -190,49 +190,3 @@ async def test_who_hangs_up_keeps_nobody_waiting() -> None:
     impatient.cancel()
     counter.gate.set()
     assert await patient == [8]
-
-
-async def test_what_is_begun_goes_on_while_the_block_computes_and_is_done_after_it() -> None:
-    seen: list[str] = []
-
-    async def work() -> None:
-        seen.append("begun")
-        await asyncio.sleep(0)
-        seen.append("done")
-
-    async with meanwhile(work()):
-        seen.append("computed")
-    assert seen == ["begun", "computed", "done"]
-
-
-async def test_what_is_begun_ends_with_a_block_that_fails() -> None:
-    ended = asyncio.Event()
-
-    async def work() -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            ended.set()
-
-    with pytest.raises(NotFound):
-        async with meanwhile(work()):
-            raise NotFound
-    assert ended.is_set()
-
-
-async def test_what_the_work_failed_of_comes_before_what_the_block_failed_of_then() -> None:
-    async def work() -> None:
-        raise Unavailable
-
-    with pytest.raises(Unavailable):
-        async with meanwhile(work()):
-            raise NotFound
-
-
-async def test_a_block_does_not_stand_where_what_was_begun_fails() -> None:
-    async def work() -> None:
-        raise Unavailable
-
-    with pytest.raises(Unavailable):
-        async with meanwhile(work()):
-            pass

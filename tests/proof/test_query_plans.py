@@ -291,7 +291,7 @@ HOT_STATEMENTS = {
     "who is here": ["person = $", "person BETWEEN w.person"],
     "lock": ["FROM queue WHERE facility_id = $1 AND clinic = $2 FOR UPDATE"],
     "call": ["UPDATE ticket", "AND status = 'waiting' ORDER BY rank", "doctor IS NULL"],
-    "look": ["string_agg", "ELSE 0 END AS ahead", "t.id = ANY", "AS seconds", "DISTINCT coalesce(desk"],
+    "look": ["string_agg", "ELSE 0 END AS ahead", "t.id = ANY", "AS seconds", "DISTINCT coalesce(t.desk"],
     "desk": ["row_number()", "ORDER BY t.ended_at DESC"],
     "replay": ["INSERT INTO idempotency_claim", "FROM idempotency_claim"],
     "stream": ["event.version > w.version", "ORDER BY event.version DESC", "AS waiting FROM queue q", "t.id = ANY"],

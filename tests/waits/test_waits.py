@@ -7,7 +7,7 @@ import pytest
 
 from dawr.tickets.rules import Verb
 from dawr.waits import rules
-from dawr.waits.queries import FRESH, Waits, pace_of
+from dawr.waits.queries import FRESH, Waits, paces_of
 from tests.conftest import House
 from tests.tickets.conftest import Floor
 
@@ -19,13 +19,13 @@ def floor(house: House) -> Floor:
 
 async def pace(floor: Floor, clinic: str = "lab") -> rules.Pace | None:
     async with floor.house.here().read() as tx:
-        return await pace_of(tx, clinic)
+        return (await paces_of(tx, [clinic]))[clinic]
 
 
 async def wait(floor: Floor, ahead: int, estimate: Waits | None = None) -> dict[str, Any] | None:
     async with floor.house.here().read() as tx:
-        (found,) = await (estimate or Waits())(tx, "lab", [ahead])
-    return found
+        found = await (estimate or Waits())(tx, {"lab": [ahead]})
+    return found["lab"][0]
 
 
 async def serve(floor: Floor, user: str, *, minutes: float, desk: str = "1") -> None:

@@ -265,36 +265,46 @@ async def listed(services: Services) -> list[Listed]:
 
 
 class _Located:
-    """The facilities found in one database within the last second. Callers who miss together ask once."""
+    """The facilities found in one database within the last second. Callers who miss together ask once; one that is asked for
+    again and again is looked for before the second is over, so that nobody waits for it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
         self._kept: dict[Wanted, tuple[float, Facility]] = {}
         self._asked: dict[Wanted, asyncio.Task[Facility | None]] = {}
+        self._changes = 0
         db.on_commit.append(self._forget)
 
     async def find(self, wanted: Wanted) -> Facility | None:
         until, found = self._kept.get(wanted, (0.0, None))
-        if until > time.monotonic():
+        left = until - time.monotonic()
+        if left < LOCATED_SECONDS / 2 and wanted not in self._asked:
+            task = self._asked[wanted] = asyncio.ensure_future(self._ask(wanted))
+            task.add_done_callback(lambda done: self._answered(wanted, done))
+        if left > 0:
             return found
-        if wanted not in self._asked:
-            task = asyncio.ensure_future(self._ask(wanted))
-            self._asked[wanted] = task
-            task.add_done_callback(lambda _: self._asked.pop(wanted, None))
         # Shielded: one caller's hanging up is no answer for the others.
         return await asyncio.shield(self._asked[wanted])
 
     async def _ask(self, wanted: Wanted) -> Facility | None:
+        began, changes = time.monotonic(), self._changes
         found = await _find(self._db, wanted)
-        if found is not None:
+        if found is not None and changes == self._changes:
             # What does not exist is not kept: whoever makes names up must not push the real ones out.
             if len(self._kept) >= MOST_LOCATED:
                 self._kept.clear()
-            self._kept[wanted] = (time.monotonic() + LOCATED_SECONDS, found)
+            self._kept[wanted] = (began + LOCATED_SECONDS, found)
         return found
+
+    def _answered(self, wanted: Wanted, task: asyncio.Task[Facility | None]) -> None:
+        del self._asked[wanted]
+        if not task.cancelled():
+            # Where nobody waits for it, nobody hears of a failure: whoever comes when the second is over asks again.
+            task.exception()
 
     def _forget(self, touched: set[Stream]) -> None:
         if any(stream == "facility" for _, stream in touched):
+            self._changes += 1
             self._kept.clear()
 
 

@@ -98,8 +98,8 @@ async def _minutes(
     estimate: ticket_queries.WaitEstimate | None = services.additions.get(ticket_queries.WAIT)
     if estimate is None or not line:
         return [None] * len(line)
-    waits = await estimate(tx, clinic_id, [ahead for _, ahead in line])
-    return [one["likely_minutes"] if one else None for one in waits]
+    waits = await estimate(tx, {clinic_id: [ahead for _, ahead in line]})
+    return [one["likely_minutes"] if one else None for one in waits[clinic_id]]
 
 
 def _fact(tx: WriteTx, rules: Rules, ticket: Ticket, ahead: int, minutes: int | None) -> Fact | None:

@@ -9,10 +9,9 @@ where both come to the same, and small batches beside large ones would cost more
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from dawr.platform.errors import Unavailable
 
@@ -107,32 +106,6 @@ class Tray(Generic[K, Q, A]):
             next_may_begin.set()
         for (_, future), answer in zip(batch, answers, strict=True):
             _settle(future, answer)
-
-
-@asynccontextmanager
-async def meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Begins ``work`` before the block, and ends with it: the block's computing falls into the time that the work waits."""
-    task = asyncio.create_task(work)
-    try:
-        # One turn of the loop, in which the work comes as far as its first wait.
-        await asyncio.sleep(0)
-        yield
-    except Exception as error:
-        # What the work met comes first: the block may have failed of nothing else.
-        if cause := await _ended(task):
-            raise cause from error
-        raise
-    except BaseException:
-        await _ended(task)
-        raise
-    await task
-
-
-async def _ended(task: asyncio.Task[None]) -> BaseException | None:
-    """What a task failed of; one that still runs is cancelled."""
-    task.cancel()
-    await asyncio.wait([task])
-    return None if task.cancelled() else task.exception()
 
 
 def _share(waiting: int, most: int) -> int:

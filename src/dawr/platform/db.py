@@ -19,6 +19,7 @@ from uuid import UUID
 import orjson
 import psycopg
 from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import set_json_loads
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -49,6 +50,7 @@ _OUT_OF_REACH = (
     psycopg.errors.IdleInTransactionSessionTimeout,
     psycopg.errors.TransactionTimeout,
 )
+_COMMIT = "COMMIT"
 Connection = AsyncConnection[DictRow]
 Answers = psycopg.AsyncCursor[DictRow]
 Stream = tuple[UUID, str]
@@ -120,6 +122,14 @@ class WriteTx(ReadTx):
         """Runs one INSERT for all rows: ``… FROM json_populate_recordset(NULL::table, %(rows)s)``. Far cheaper than a statement
         for each."""
         return await self._run(sql, params | {"rows": rows_text(rows)})
+
+    @asynccontextmanager
+    async def last_trip(self) -> AsyncIterator[None]:
+        """Sends the statements of the block together with the commit: whatever fails of them keeps all from being committed, and
+        so does a block that ends with an exception. Nothing can follow in this transaction."""
+        async with self.one_trip():
+            yield
+            await self.connection.execute(_COMMIT, prepare=False)
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
@@ -236,7 +246,8 @@ class Database:
         try:
             with _leashed(connection, DEADLINE_SECONDS):
                 yield
-                await connection.execute("COMMIT", prepare=False)
+                if connection.info.transaction_status is not TransactionStatus.IDLE:
+                    await connection.execute(_COMMIT, prepare=False)
         except BaseException as error:
             outcome(outcome=_outcome(error)).inc()
             await _roll_back(connection)

@@ -5,7 +5,8 @@ small ``note`` (ids, flags) lets the answer be given again. A transaction that f
 free; two at once wait for each other on the primary key.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -143,17 +144,21 @@ async def claim_and_keep(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -
         await tx.insert_rows(_CLAIM_AND_KEEP, [_claimed(key, outcome, tx.now) for key, outcome in outcomes])
 
 
-async def claim_and_keep_last(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:
-    """``claim_and_keep`` for whoever holds locks that those who claimed first may wait for: not to wait for them in a circle, it
-    is ``KeyContended`` where one of the keys is not had at once."""
-    if not outcomes:
-        return
+@contextmanager
+def contending() -> Iterator[None]:
+    """Around the trip of ``claim_and_keep_last``."""
     try:
-        async with tx.one_trip():
-            await tx.asked(_IMPATIENT)
-            await claim_and_keep(tx, outcomes)
+        yield
     except LockNotAvailable as error:
         raise KeyContended from error
+
+
+async def claim_and_keep_last(tx: WriteTx, outcomes: Sequence[tuple[Key, Outcome]]) -> None:
+    """``claim_and_keep``, in a trip within ``contending``, for whoever holds locks that those who claimed first may wait for: not
+    to wait for them in a circle, that is ``KeyContended`` where one of the keys is not had at once."""
+    if outcomes:
+        await tx.asked(_IMPATIENT)
+        await claim_and_keep(tx, outcomes)
 
 
 def _claimed(key: Key, outcome: Outcome, now: datetime) -> dict[str, object]:

@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -87,7 +88,14 @@ def log_request(*, method: str, route: str, status: int, milliseconds: float) ->
 
 def _now() -> str:
     """As the processors write the time of all other lines."""
-    return datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+    second, microsecond = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_of_second(second)}.{microsecond:06}Z"
+
+
+@lru_cache(maxsize=1)
+def _of_second(second: int) -> str:
+    """Written once for all lines of a second: it would be a fortieth of a ticket."""
+    return datetime.fromtimestamp(second, UTC).replace(tzinfo=None).isoformat()
 
 
 @lru_cache(maxsize=512)

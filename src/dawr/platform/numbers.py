@@ -4,12 +4,11 @@ The counter is a row that the issuing transaction updates, so a number that is n
 caller waits for that decision. The table that stores the number has a UNIQUE constraint that would catch any mistake.
 """
 
-from collections.abc import Sequence
 from datetime import date
 
 from sqlalchemy import CheckConstraint, Column, Date, Integer, Text
 
-from dawr.platform.db import Answers, WriteTx
+from dawr.platform.db import WriteTx
 from dawr.platform.schema import facility_table
 from dawr.platform.values import value
 
@@ -32,11 +31,15 @@ ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last =
 RETURNING last
 """
 
+WANTED = """
+SELECT * FROM json_to_recordset(%(wanted)s) AS w (scope text, service_day date, series integer, given integer, last integer)
+"""
 TAKE = """
 INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)
-SELECT %(facility_id)s, %(kind)s, scope, service_day, series, last FROM json_populate_recordset(NULL::counter, %(rows)s)
-ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = c.last + excluded.last
-RETURNING scope, last
+SELECT %(facility_id)s, %(kind)s, scope, service_day, series, last FROM wanted
+ON CONFLICT (facility_id, kind, scope, service_day, series) DO UPDATE SET last = (
+  SELECT w.last FROM wanted w
+  WHERE w.scope = c.scope AND w.service_day = c.service_day AND w.series = c.series AND w.given = c.last)
 """
 
 
@@ -52,31 +55,12 @@ async def next_number(tx: WriteTx, *, kind: str, scope: str, service_day: date, 
     return last
 
 
-class NumbersMoved(Exception):
-    """Numbers were taken that somebody else had taken meanwhile: whoever reads a counter has to hold its lock."""
-
-
 @value(frozen=True, slots=True)
 class Wanted:
-    """``count`` numbers of one counter, from ``first`` on."""
+    """The numbers of one counter after ``given``, the last one given, up to ``last``."""
 
     scope: str
     service_day: date
     series: int
-    first: int
-    count: int
-
-
-def rows_of(wanted: Sequence[Wanted]) -> list[dict[str, object]]:
-    """The rows of ``TAKE``, by which numbers of several counters are taken that the caller has read under a lock of its own.
-    What it returns is to be given to ``confirm``."""
-    return [
-        {"scope": one.scope, "service_day": one.service_day, "series": one.series, "last": one.count} for one in wanted
-    ]
-
-
-async def confirm(taken: Answers, wanted: Sequence[Wanted]) -> None:
-    """``NumbersMoved`` where the counters were elsewhere than the caller had read."""
-    last = {row["scope"]: row["last"] for row in await taken.fetchall()}
-    if last != {one.scope: one.first + one.count - 1 for one in wanted}:
-        raise NumbersMoved
+    given: int
+    last: int

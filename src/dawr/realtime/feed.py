@@ -218,7 +218,7 @@ class Feed:
             self._lines |= {one.clinic: one for one in await queries.lines(tx, missing)}
         news.lines = {clinic: self._lines[clinic] for clinic in clinics & self._lines.keys()}
         # Where nobody waits there may be no such clinic any more.
-        news.paces = {clinic: await self._waits.pace(tx, clinic) for clinic, line in news.lines.items() if line.places}
+        news.paces = await self._waits.paces(tx, [clinic for clinic, line in news.lines.items() if line.places])
 
     def _follows(self, news: News, clinic: str) -> bool:
         line, batch = self._lines.get(clinic), news.batches.get(clinic)

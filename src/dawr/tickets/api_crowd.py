@@ -60,14 +60,12 @@ async def _enter_together(_: UUID, asked: Sequence[Asking], next_may_begin: Call
     answers: list[Answer] = [None] * len(asked)
     try:
         async with asked[0].here.write() as tx:
-            kept: list[tuple[Key, Outcome]] = []
             doors, taken = await _look(tx, asked)
             places = _plain(asked, taken)
             plain = [asked[place] for place in places]
-            found = await _enter_plain(tx, plain, doors, kept, next_may_begin) if plain else []
+            found = await _enter_plain(tx, plain, doors, next_may_begin) if plain else []
             for place, one in zip(places, found, strict=True):
                 answers[place] = one
-            await idempotency.claim_and_keep_last(tx, kept)
     except Unavailable:
         raise
     except Exception as error:
@@ -103,22 +101,29 @@ async def _enter_plain(
     tx: WriteTx,
     asked: Sequence[Asking],
     doors: Mapping[str, Door],
-    kept: list[tuple[Key, Outcome]],
     next_may_begin: Callable[[], None],
 ) -> list[Answer]:
-    """The answers of those who may enter together, of all clinics; the outcomes of those with a key are added to ``kept``."""
+    """The answers of those who may enter together, of all clinics."""
     here = asked[0].here
+    kept: list[tuple[Key, Outcome]] = []
     answers: list[Answer] = [_refused(one, doors) for one in asked]
     places = _places(asked, answers, doors)
     crowds = [(door, [asked[n].arrival for n in places[clinic_id]]) for clinic_id, door in doors.items()]
-    async with entering(tx, here.facility, crowds) as entered:
-        # What the next crowd looks at is behind this one's locks until it is committed.
-        next_may_begin()
-        for (door, _), found in zip(crowds, entered, strict=True):
-            made = [(one.ticket, one.ahead) for one in found if isinstance(one, Entered)]
-            views = iter(await queries.just_entered(tx, here, door.clinic, made) if made else ())
-            for n, one in zip(places[door.clinic.id], found, strict=True):
-                answers[n] = _shown(asked[n].here, next(views), kept) if isinstance(one, Entered) else one
+    with idempotency.contending():
+        async with entering(tx, here.facility, crowds) as entered:
+            # What the next crowd looks at is behind this one's locks until it is committed.
+            next_may_begin()
+            told = {door.clinic.id: them for (door, _), them in zip(crowds, entered, strict=True)}
+            made = {
+                clinic_id: [(one.ticket, one.ahead) for one in them if isinstance(one, Entered)]
+                for clinic_id, them in told.items()
+            }
+            views = await queries.just_entered(tx, here, {clinic_id: them for clinic_id, them in made.items() if them})
+            for clinic_id, them in told.items():
+                shown = iter(views.get(clinic_id, ()))
+                for n, one in zip(places[clinic_id], them, strict=True):
+                    answers[n] = _shown(asked[n].here, next(shown), kept) if isinstance(one, Entered) else one
+            await idempotency.claim_and_keep_last(tx, kept)
     return answers
 
 

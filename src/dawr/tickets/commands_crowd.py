@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from dawr.accounts.rules import STRANGER
 from dawr.facilities.rules import Clinic, Facility
-from dawr.platform.batching import meanwhile
 from dawr.platform.db import WriteTx
 from dawr.platform.errors import Problem
 from dawr.platform.values import value
@@ -44,7 +43,7 @@ async def entering(
     tx: WriteTx, facility: Facility, crowds: Sequence[tuple[Door, Sequence[Arrival]]]
 ) -> AsyncIterator[list[list[Answer]]]:
     """For each of the strangers without priority at each door the ticket, or why there is none. They are written while the
-    block makes answers of them, and stand when it ends.
+    block makes answers of them, and committed, with what it writes, when it ends.
 
     ``None`` is for whoever has to ask alone: a person who is in the queue already, or comes twice in the crowd.
     """
@@ -59,8 +58,10 @@ async def entering(
         yield answers
         return
     personal = [who.personal for one in admitted for who in one.arrivals]
-    async with meanwhile(store_crowd.write(tx, plans, personal=personal)):
-        yield answers
+    with store.one_open_ticket_each():
+        async with tx.last_trip():
+            await store_crowd.write(tx, plans, personal=personal)
+            yield answers
 
 
 def _admit(tx: WriteTx, facility: Facility, door: Door, asked: Sequence[Arrival]) -> _Admitted:

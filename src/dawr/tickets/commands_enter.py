@@ -81,8 +81,10 @@ async def prepare(tx: WriteTx, actor: Actor, facility: Facility, at: Door, arriv
 async def writing(tx: WriteTx, entry: Entry) -> AsyncIterator[None]:
     """Writes the ticket, with what the block writes, in one trip. ``AlreadyInQueue`` where the person took one elsewhere in
     the meantime."""
-    async with store_crowd.writing(tx, [entry.plan], personal=[entry.personal]):
-        yield
+    with store.one_open_ticket_each():
+        async with tx.one_trip():
+            await store_crowd.write(tx, [entry.plan], personal=[entry.personal])
+            yield
 
 
 def _left_over(ticket: Ticket, queue: Queue) -> bool:

@@ -24,8 +24,9 @@ from dawr.tickets.secrets import secret_of, ticket_of
 from dawr.tickets.store_tables import CALLED_ON
 
 WAIT = "ticket_wait"
-WaitEstimate = Callable[[ReadTx, str, Sequence[int]], Awaitable[list[dict[str, Any] | None]]]
-"""Registered by a higher floor under ``WAIT``: for each number of people ahead in a clinic an estimate, or ``None``."""
+Waits = Mapping[str, Sequence[Mapping[str, Any] | None]]
+WaitEstimate = Callable[[ReadTx, Mapping[str, Sequence[int]]], Awaitable[Waits]]
+"""Registered by a higher floor under ``WAIT``: by clinic, for each number of people ahead there, an estimate, or ``None``."""
 
 # In two parts, each on its index: where both are one condition, a server without statistics reads a clinic's whole past.
 _OF_THE_DAY = """(
@@ -247,16 +248,17 @@ async def view(tx: ReadTx, here: Context, ticket_id: UUID) -> TicketView:
 
 
 async def just_entered(
-    tx: ReadTx, here: Context, clinic: Clinic, tickets: Sequence[tuple[Ticket, int]]
-) -> list[TicketView]:
-    """Tickets that this transaction made, with how many wait before each: nothing has to be read again."""
-    estimate: WaitEstimate | None = here.services.additions.get(WAIT)
-    aheads = [ahead for _, ahead in tickets]
-    waits = await estimate(tx, clinic.id, aheads) if estimate else [None] * len(tickets)
-    return [
-        TicketView(one, one.service_day, ahead, wait, None, None)
-        for (one, ahead), wait in zip(tickets, waits, strict=True)
-    ]
+    tx: ReadTx, here: Context, entered: Mapping[str, Sequence[tuple[Ticket, int]]]
+) -> dict[str, list[TicketView]]:
+    """By clinic, tickets that this transaction made, with how many wait before each: nothing has to be read again."""
+    waits = await _waits(tx, here, {clinic: [ahead for _, ahead in made] for clinic, made in entered.items()})
+    return {
+        clinic: [
+            TicketView(one, one.service_day, ahead, wait, None, None)
+            for (one, ahead), wait in zip(made, waits[clinic], strict=True)
+        ]
+        for clinic, made in entered.items()
+    }
 
 
 async def just_changed(tx: ReadTx, here: Context, ticket: Ticket, *, today: date, ahead: int) -> TicketView:
@@ -278,15 +280,21 @@ async def _viewed(tx: ReadTx, here: Context, rows: Sequence[dict[str, Any]]) -> 
 
 
 async def _estimated(tx: ReadTx, here: Context, plain: list[TicketView]) -> list[TicketView]:
-    estimate: WaitEstimate | None = here.services.additions.get(WAIT)
-    if estimate is None:
-        return plain
+    """The same with the wait of each that waits."""
+    waiting: dict[str, list[int]] = {}
+    for one in plain:
+        if one.ticket.status is Status.WAITING:
+            waiting.setdefault(one.ticket.clinic, []).append(one.ahead)
+    waits = {clinic: iter(them) for clinic, them in (await _waits(tx, here, waiting)).items()}
     return [
-        replace(one, wait=(await estimate(tx, one.ticket.clinic, [one.ahead]))[0])
-        if one.ticket.status is Status.WAITING
-        else one
+        replace(one, wait=next(waits[one.ticket.clinic])) if one.ticket.status is Status.WAITING else one
         for one in plain
     ]
+
+
+async def _waits(tx: ReadTx, here: Context, aheads: Mapping[str, Sequence[int]]) -> Waits:
+    estimate: WaitEstimate | None = here.services.additions.get(WAIT)
+    return await estimate(tx, aheads) if estimate else {clinic: [None] * len(them) for clinic, them in aheads.items()}
 
 
 def _parted(row: dict[str, Any]) -> dict[str, Any]:

@@ -235,26 +235,29 @@ async def note(tx: WriteTx, actor: Actor, changed: Queue, *, type_: str, data: d
 
 @value(frozen=True, slots=True)
 class Plan:
-    """What is about to be written of one queue: the queue as it will be, its tickets and its events."""
+    """What is about to be written of one queue: the queue as it will be, what happens to its tickets, the tickets after it."""
 
     queue: Queue
     changes: Sequence[Change]
     tickets: Sequence[Ticket]
-    events: Sequence[events.Recorded]
+    actor: Actor
+    at: datetime
+
+    def events(self) -> list[events.Recorded]:
+        """An event for each change, with the queue's next versions."""
+        stream, day, actor = self.queue.stream, self.queue.service_day, self.actor.label
+        told = enumerate(
+            ((one.type, one.data(day)) for one in self.changes), self.queue.version - len(self.changes) + 1
+        )
+        return [events.Recorded(stream, n, data["ticket"], type_, data, actor, self.at) for n, (type_, data) in told]
 
 
 def plan(actor: Actor, locked: Queue, changes: Sequence[Change], *, now: datetime, key: int | None = None) -> Plan:
-    """Changes of one queue's tickets, with the queue's next versions; ``key`` is the last joining key that they give."""
-    tickets: list[Ticket] = []
-    recorded: list[events.Recorded] = []
-    stream, label = locked.stream, actor.label
-    for version, change in enumerate(changes, locked.version + 1):
-        tickets.append(_changed_with(version, change))
-        data = change.data(locked.service_day)
-        recorded.append(events.Recorded(stream, version, data["ticket"], change.type, data, label, now))
+    """Changes of one queue's tickets; ``key`` is the last joining key that they give."""
+    tickets = [_changed_with(version, change) for version, change in enumerate(changes, locked.version + 1)]
     waiting = locked.waiting + sum(_waits(one.after) - _waits(one.before) for one in changes)
     queue = replace(locked, version=locked.version + len(changes), waiting=waiting, last_key=key or locked.last_key)
-    return Plan(queue, changes, tickets, recorded)
+    return Plan(queue, changes, tickets, actor, now)
 
 
 def _waits(one: Ticket | None) -> bool:
@@ -289,25 +292,20 @@ async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, P
     """Writes the plans of several queues, all locked, in one trip, and tells of each change with its event."""
     with one_open_ticket_each():
         async with tx.one_trip():
-            await _send(tx, plans, personal=personal)
-    await tell(tx, plans)
+            await _save_tickets(tx, plans, personal)
+            if len(plans) == 1:
+                await _save_queue(tx, plans[0].queue)
+            else:
+                await tx.insert_rows(SAVE_QUEUES, [one.queue for one in plans])
+            await record_events(tx, plans)
 
 
-async def _send(tx: WriteTx, plans: Sequence[Plan], *, personal: Mapping[UUID, Personal]) -> None:
+async def record_events(tx: WriteTx, plans: Sequence[Plan]) -> None:
+    """Writes the events of plans whose tickets and queues are written, and tells whoever listens of each change with its own."""
+    recorded = [event for one in plans for event in one.events()]
+    await events.append(tx, recorded)
     changes = [change for one in plans for change in one.changes]
-    tickets = [ticket for one in plans for ticket in one.tickets]
-    await _save_tickets(tx, changes, tickets, personal)
-    if len(plans) == 1:
-        await _save_queue(tx, plans[0].queue)
-    else:
-        await tx.insert_rows(SAVE_QUEUES, [one.queue for one in plans])
-    await events.append(tx, [event for one in plans for event in one.events])
-
-
-async def tell(tx: WriteTx, plans: Sequence[Plan]) -> None:
-    """Tells whoever listens of each change with its event."""
-    steps = [step for one in plans for step in zip(one.changes, one.events, strict=True)]
-    await listeners.tell(tx, "ticket", steps)
+    await listeners.tell(tx, "ticket", list(zip(changes, recorded, strict=True)))
 
 
 @contextmanager
@@ -321,11 +319,10 @@ def one_open_ticket_each() -> Iterator[None]:
         raise
 
 
-async def _save_tickets(
-    tx: WriteTx, changes: Sequence[Change], tickets: Sequence[Ticket], personal: Mapping[UUID, Personal]
-) -> None:
-    entering = [after for change, after in zip(changes, tickets, strict=True) if change.before is None]
-    changed = [after for change, after in zip(changes, tickets, strict=True) if change.before is not None]
+async def _save_tickets(tx: WriteTx, plans: Sequence[Plan], personal: Mapping[UUID, Personal]) -> None:
+    steps = [step for one in plans for step in zip(one.changes, one.tickets, strict=True)]
+    entering = [after for change, after in steps if change.before is None]
+    changed = [after for change, after in steps if change.before is not None]
     if entering:
         await tx.insert_rows(INSERT, entering_rows(entering, [personal.get(one.id, _NOBODY) for one in entering]))
     if changed:

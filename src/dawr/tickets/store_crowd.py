@@ -1,12 +1,11 @@
 """What a crowd reads and writes, for all its clinics at once: each function is one trip to the database."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from dawr.facilities import queries as facilities
 from dawr.facilities.rules import Clinic, Facility
-from dawr.platform import events, numbers
+from dawr.platform import numbers
 from dawr.platform.db import Answers, WriteTx, rows_text
 from dawr.platform.values import value
 from dawr.tickets import rules, store
@@ -40,11 +39,10 @@ SELECT c.*,
 FROM ({facilities.NAMED}) AS c LEFT JOIN queue q ON q.facility_id = %(facility_id)s AND q.clinic = c.id
 """
 _WRITE = f"""
-WITH counted AS ({numbers.TAKE.replace("rows", "counters")}),
-     moved AS ({store.SAVE_QUEUES.replace("rows", "queues")}),
-     entered AS ({store.INSERT.replace("rows", "tickets")}),
-     told AS ({events.APPEND.replace("rows", "events")})
-SELECT scope, last FROM counted
+WITH wanted AS MATERIALIZED ({numbers.WANTED}),
+     counted AS ({numbers.TAKE}),
+     moved AS ({store.SAVE_QUEUES.replace("rows", "queues")})
+{store.INSERT.replace("rows", "tickets")}
 """
 
 
@@ -122,43 +120,21 @@ def _behind(row: dict[str, Any]) -> _Seen:
 
 
 async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Personal]) -> None:
-    """Takes the numbers that the plans' tickets have, and writes the plans, whose tickets are all fresh: ``personal`` belongs to
-    them, one after the other. ``AlreadyInQueue`` for a person who waits there already, ``NumbersMoved`` where somebody else
-    has taken a number meanwhile."""
-    with store.one_open_ticket_each():
-        taken = await _send(tx, plans, personal)
-    await _told(tx, plans, taken)
-
-
-@asynccontextmanager
-async def writing(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Personal]) -> AsyncIterator[None]:
-    """``write``, with what the block writes in the same trip."""
-    with store.one_open_ticket_each():
-        async with tx.one_trip():
-            taken = await _send(tx, plans, personal)
-            yield
-    await _told(tx, plans, taken)
-
-
-async def _send(tx: WriteTx, plans: Sequence[Plan], personal: Sequence[Personal]) -> Answers:
+    """Takes the numbers that the plans' tickets have, and writes the plans, whose tickets are all fresh, in a trip of the
+    caller's; ``personal`` belongs to the tickets, one after the other. Fails where a number has been
+    taken by somebody else meanwhile, who cannot have held the locks."""
     tickets = store.entering_rows([ticket for one in plans for ticket in one.tickets], personal)
-    return await tx.asked(
+    await tx.asked(
         _WRITE,
         kind="ticket",
-        counters=rows_text(numbers.rows_of([_wanted(one) for one in plans])),
+        wanted=rows_text([_wanted(one) for one in plans]),
         queues=rows_text([one.queue for one in plans]),
         tickets=rows_text(tickets),
-        events=rows_text([event for one in plans for event in one.events]),
     )
-
-
-async def _told(tx: WriteTx, plans: Sequence[Plan], taken: Answers) -> None:
-    await numbers.confirm(taken, [_wanted(one) for one in plans])
-    for one in plans:
-        events.touch(tx, one.events)
-    await store.tell(tx, plans)
+    # Made while the tickets are being written.
+    await store.record_events(tx, plans)
 
 
 def _wanted(made: Plan) -> numbers.Wanted:
-    first = made.tickets[0]
-    return numbers.Wanted(first.clinic, first.service_day, first.series, first=first.number, count=len(made.tickets))
+    first, last = made.tickets[0], made.tickets[-1].number
+    return numbers.Wanted(first.clinic, first.service_day, first.series, given=first.number - 1, last=last)

@@ -54,8 +54,8 @@ async def create(body: NewVisit, here: Here) -> Response:
 
 async def _just_begun(tx: WriteTx, here: Context, begun: Begun) -> VisitView:
     entry = begun.entry
-    views = await tickets.just_entered(tx, here, entry.clinic, [(entry.ticket, entry.ahead)])
-    ticket = queries.shown_ticket(here, views[0])
+    ((view,),) = (await tickets.just_entered(tx, here, {entry.clinic.id: [(entry.ticket, entry.ahead)]})).values()
+    ticket = queries.shown_ticket(here, view)
     reasons = {begun.visit.version: begun.reason} if begun.reason else {}
     return VisitView(begun.visit, begun.patient, [ticket], [begun.event], reasons)
 

@@ -1,16 +1,16 @@
 """Estimates for tickets, from what a clinic's services and desks show."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from dawr.facilities import queries as facilities
+from dawr.facilities.rules import ClinicNotFound
 from dawr.platform.db import ReadTx
 from dawr.platform.services import Services
 from dawr.tickets import queries as tickets
-from dawr.tickets.queries_pace import services_and_desks_asked, services_and_desks_found
+from dawr.tickets.queries_pace import AtWork, at_work
 from dawr.waits import rules
 
 LOOK_BACK = timedelta(days=14)
@@ -20,28 +20,38 @@ MOST_KEPT = 4096
 
 
 class Waits:
-    """Estimates on a clinic's pace, which is read at most every few seconds: it changes with each service, by little."""
+    """Estimates on the clinics' paces, which are read at most every few seconds: they change with each service, by little."""
 
     def __init__(self) -> None:
         self._paces: OrderedDict[tuple[UUID | None, str], tuple[datetime, rules.Pace | None]] = OrderedDict()
 
-    async def __call__(self, tx: ReadTx, clinic_id: str, aheads: Sequence[int]) -> list[dict[str, Any] | None]:
-        """An estimate for each number of people ahead; ``None`` for all where nothing honest can be said."""
-        at = await self.pace(tx, clinic_id)
-        return [rules.answer(ahead, at) for ahead in aheads]
+    async def __call__(self, tx: ReadTx, aheads: Mapping[str, Sequence[int]]) -> dict[str, list[dict[str, Any] | None]]:
+        """By clinic, an estimate for each number of people ahead; ``None`` for all where nothing honest can be said."""
+        paces = await self.paces(tx, aheads)
+        return {clinic: [rules.answer(ahead, paces.get(clinic)) for ahead in them] for clinic, them in aheads.items()}
 
     async def pace(self, tx: ReadTx, clinic_id: str) -> rules.Pace | None:
         """The pace of a clinic; ``None`` where nothing honest can be said. ``ClinicNotFound``."""
-        key = (tx.facility_id, clinic_id)
-        read_at, known = self._paces.get(key, (None, None))
-        if read_at is not None and abs(tx.now - read_at) < FRESH:
-            return known
-        found = await pace_of(tx, clinic_id)
-        self._paces[key] = (tx.now, found)
-        self._paces.move_to_end(key)
+        found = await self.paces(tx, [clinic_id])
+        if clinic_id not in found:
+            raise ClinicNotFound
+        return found[clinic_id]
+
+    async def paces(self, tx: ReadTx, clinic_ids: Collection[str]) -> dict[str, rules.Pace | None]:
+        """The paces of those of the clinics that exist."""
+        known = {one: self._paces[tx.facility_id, one][1] for one in clinic_ids if self._is_fresh(tx, one)}
+        missing = [one for one in clinic_ids if one not in known]
+        found = await paces_of(tx, missing) if missing else {}
+        for one, pace in found.items():
+            self._paces[tx.facility_id, one] = (tx.now, pace)
+            self._paces.move_to_end((tx.facility_id, one))
         while len(self._paces) > MOST_KEPT:
             self._paces.popitem(last=False)
-        return found
+        return known | found
+
+    def _is_fresh(self, tx: ReadTx, clinic_id: str) -> bool:
+        kept = self._paces.get((tx.facility_id, clinic_id))
+        return kept is not None and abs(tx.now - kept[0]) < FRESH
 
 
 def waits_of(services: Services) -> Waits:
@@ -51,19 +61,18 @@ def waits_of(services: Services) -> Waits:
     return found
 
 
-async def pace_of(tx: ReadTx, clinic_id: str) -> rules.Pace | None:
-    """Read in one trip. ``ClinicNotFound``."""
+async def paces_of(tx: ReadTx, clinic_ids: Collection[str]) -> dict[str, rules.Pace | None]:
+    """Those of the clinics that exist, read in one trip."""
     today = tx.now.date()
-    async with tx.one_trip():
-        settings = await facilities.clinic_asked(tx, clinic_id)
-        at_work = await services_and_desks_asked(
-            tx, clinic_id, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN
-        )
-    clinic = await facilities.clinic_found(settings)
-    observed, desks = await services_and_desks_found(at_work)
+    found = await at_work(tx, clinic_ids, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN)
+    return {one.clinic.id: _pace(one) for one in found}
+
+
+def _pace(seen: AtWork) -> rules.Pace | None:
+    clinic = seen.clinic
     return rules.pace(
         planned_seconds=clinic.mean_service_seconds,
-        observed=observed,
-        desks_at_work=min(desks, max(len(clinic.desks), 1)),
+        observed=seen.seconds,
+        desks_at_work=min(seen.desks, max(len(clinic.desks), 1)),
         desks_planned=len(clinic.desks) or len(clinic.doctors) or 1,
     )
