@@ -4,13 +4,13 @@ from collections.abc import Collection
 from datetime import date, timedelta
 
 from dawr.facilities import queries as facilities
-from dawr.facilities.rules import Clinic
 from dawr.platform.db import ReadTx
 from dawr.platform.values import value
 from dawr.tickets.store_tables import CALLED_ON
 
 _AT_WORK = f"""
-SELECT c.*,
+SELECT c.id AS clinic, c.mean_service_seconds AS planned_seconds, json_array_length(c.desks::json) AS desks,
+       json_array_length(c.doctors::json) AS doctors,
        array(SELECT extract(epoch FROM t.ended_at - coalesce(t.started_at, t.called_at))::float8 FROM ticket t
              WHERE t.facility_id = %(facility_id)s AND t.clinic = c.id AND t.status = 'done' AND t.ended_day >= %(since)s
              ORDER BY t.ended_day DESC, t.ended_at DESC LIMIT %(limit)s) AS seconds,
@@ -27,11 +27,15 @@ FROM ({facilities.NAMED}) AS c
 
 @value(frozen=True, slots=True)
 class AtWork:
-    """A clinic, the seconds that its latest services took, newest first, and how many of its desks called somebody lately."""
+    """What a clinic's settings plan for a service, how many desks and doctors it has, the seconds that its latest services took,
+    newest first, and how many of its desks called somebody lately."""
 
-    clinic: Clinic
-    seconds: list[float]
+    clinic: str
+    planned_seconds: int | None
     desks: int
+    doctors: int
+    seconds: list[float]
+    desks_at_work: int
 
 
 async def at_work(
@@ -42,7 +46,4 @@ async def at_work(
     rows = await tx.rows(
         _AT_WORK, clinics=list(clinic_ids), since=since, day=day, called_since=tx.now - within, limit=limit
     )
-    return [
-        AtWork(seconds=row.pop("seconds"), desks=row.pop("desks_at_work"), clinic=facilities.clinic_of(row))
-        for row in rows
-    ]
+    return [AtWork(**row) for row in rows]

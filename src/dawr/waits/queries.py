@@ -65,14 +65,13 @@ async def paces_of(tx: ReadTx, clinic_ids: Collection[str]) -> dict[str, rules.P
     """Those of the clinics that exist, read in one trip."""
     today = tx.now.date()
     found = await at_work(tx, clinic_ids, since=today - LOOK_BACK, day=today - timedelta(days=1), within=AT_WORK_WITHIN)
-    return {one.clinic.id: _pace(one) for one in found}
+    return {one.clinic: _pace(one) for one in found}
 
 
 def _pace(seen: AtWork) -> rules.Pace | None:
-    clinic = seen.clinic
     return rules.pace(
-        planned_seconds=clinic.mean_service_seconds,
+        planned_seconds=seen.planned_seconds,
         observed=seen.seconds,
-        desks_at_work=min(seen.desks, max(len(clinic.desks), 1)),
-        desks_planned=len(clinic.desks) or len(clinic.doctors) or 1,
+        desks_at_work=min(seen.desks_at_work, max(seen.desks, 1)),
+        desks_planned=seen.desks or seen.doctors or 1,
     )
