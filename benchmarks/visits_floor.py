@@ -176,7 +176,7 @@ class Again:
         self._person = uuid7().bytes
 
     def learn(self, sql: str, rows: list[dict[str, Any]]) -> None:
-        if "FROM queue" in sql and "FOR UPDATE" in sql:
+        if "FOR UPDATE OF queue" in sql:
             self.version, self.waiting = rows[0]["version"] + 1, rows[0]["waiting"] + 1
         elif "AS later" in sql:
             self.ticket_number = rows[0]["last"] + 1
@@ -207,6 +207,8 @@ class Again:
             return row | own | {"code": f"T-{self.ticket_number}"}
         if "last_key" in row:
             return row | {"version": self.version, "last_key": self.key, "waiting": self.waiting}
+        if "given" in row:
+            return row | {"given": self.ticket_number - 1, "last": self.ticket_number}
         return row | {"version": self.version} if row.get("stream", "").startswith("queue:") else row
 
     def _other(self, value: Any) -> Any:

@@ -32,7 +32,7 @@ RETURNING last
 """
 
 WANTED = """
-SELECT * FROM json_to_recordset(%(wanted)s) AS w (scope text, service_day date, series integer, given integer, last integer)
+SELECT * FROM json_to_recordset(%(counters)s) AS w (scope text, service_day date, series integer, given integer, last integer)
 """
 TAKE = """
 INSERT INTO counter AS c (facility_id, kind, scope, service_day, series, last)

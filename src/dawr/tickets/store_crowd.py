@@ -127,7 +127,7 @@ async def write(tx: WriteTx, plans: Sequence[Plan], *, personal: Sequence[Person
     await tx.asked(
         _WRITE,
         kind="ticket",
-        wanted=rows_text([_wanted(one) for one in plans]),
+        counters=rows_text([_wanted(one) for one in plans]),
         queues=rows_text([one.queue for one in plans]),
         tickets=rows_text(tickets),
     )
