@@ -131,6 +131,9 @@ async def open_loop(port: int, make: Make, *, rate: float, seconds: float, patie
         line: Line | None = None
         try:
             async with asyncio.timeout(patience):
+                # One that nobody needed for some seconds may have been closed meanwhile, as browsers know, too.
+                while free and free[-1].closed:
+                    free.pop()
                 line = free.pop() if free else await connect(port)
                 status, body = await line.ask(make(n))
         except (TimeoutError, OSError):
