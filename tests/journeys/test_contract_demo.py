@@ -1,6 +1,7 @@
 """The contract's demonstration, as whoever types one command and then curl meets it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +15,9 @@ CITY = {
     "general": ("G", {"dr.iyer", "dr.khan"}),
     "paediatrics": ("P", {"dr.das", "dr.joshi"}),
 }
+
+# Identifiers, times and durations: any four digits may come up in them.
+_DRAWN = re.compile(r'"[0-9a-f]{8}[0-9a-f-]{24,28}"|"timestamp":"[^"]*"|"milliseconds":[0-9.]+')
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +85,10 @@ async def test_its_log_knows_neither_people_nor_secrets(demo: Program) -> None:
         assert refusal(await phone.get(f"{QUEUE}/status?clinic=nowhere&name=Zubaida"))[0] == 404
     log = (demo.folder / "log").read_text()
     assert '"/t/{secret}"' in log
-    for word in (secret, "Zubaida", "zubaida", "2399", "4711", "hunter2", PASSWORD):
-        assert word not in log, word
+    assert secret not in log
+    said = _DRAWN.sub("", log)
+    for word in ("Zubaida", "zubaida", "2399", "4711", "hunter2", PASSWORD):
+        assert word not in said, word
 
 
 async def test_it_says_that_limits_are_off(demo: Program) -> None:
