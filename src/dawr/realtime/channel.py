@@ -107,10 +107,21 @@ class Batch:
         return found
 
 
-class Channel:
-    """``version`` is how far the queue has been read. The ring serves clients that come back soon without the store."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What all whose versions are ``before``, that very object, are told alike: so many events, and where that leaves them."""
 
-    __slots__ = ("_keep", "_low", "_ring", "clinic", "version")
+    before: dict[str, int]
+    after: dict[str, int]
+    chunk: bytes
+    events: int
+
+
+class Channel:
+    """``version`` is how far the queue has been read, ``told`` the versions of those who know all that. The ring serves
+    clients that come back soon without the store."""
+
+    __slots__ = ("_keep", "_low", "_ring", "clinic", "told", "version")
 
     def __init__(self, clinic: str, version: int, *, keep: int) -> None:
         self.clinic = clinic
@@ -120,18 +131,23 @@ class Channel:
 
     def _begin(self, version: int) -> None:
         self.version = self._low = version
+        self.told = {self.clinic: version}
         self._ring.clear()
 
-    def advance(self, batch: Batch) -> None:
-        """Takes what came after ``version``. Nobody resumes across an upset without a snapshot: the ring begins again."""
+    def advance(self, batch: Batch) -> Step | None:
+        """Takes what came after ``version``; ``None`` where that is not for everybody alike. Nobody resumes across an upset
+        without a snapshot: the ring begins again."""
         part = batch.part(self.version)
-        for entry in part.entries:
-            self._ring.append((entry.version, batch.frame(entry)))
-        self.version = batch.last
         if part.upset:
             self._begin(batch.last)
+            return None
+        step = Step(self.told, part.versions, batch.chunk(self.version), len(part.entries))
+        for entry in part.entries:
+            self._ring.append((entry.version, batch.frame(entry)))
+        self.version, self.told = batch.last, part.versions
         while len(self._ring) > self._keep:
             self._low = self._ring.popleft()[0]
+        return step
 
     def missed(self, version: int) -> bytes | None:
         """What came after ``version`` as a clinic's stream sends it; ``None`` where that is not kept here."""

@@ -57,20 +57,15 @@ class Outlet:
         self._waiting.append(chunk)
 
     def push(self, chunk: bytes) -> None:
-        """Sends it after what waits already; where that is more than it has ``room`` for, the stream is to end instead."""
+        """Sends it after what waits already; where that is more than it has ``room`` for, the stream is to end instead.
+
+        Nearly always the server takes it at once: a task for each client and event would cost more than the sending.
+        """
         if self._ending or self.cut:
             return
-        if not self._busy:
-            self._send_now(chunk)
-        elif self._size > self._room:
-            self._waiting.clear()
-            self._ending = True
-        else:
-            self._waiting.append(chunk)
-            self._size += len(chunk)
-
-    def _send_now(self, chunk: bytes) -> None:
-        """Nearly always the server takes it at once: a task for each client and event would cost more than the sending."""
+        if self._busy:
+            self._keep(chunk)
+            return
         sending = self._send({"type": "http.response.body", "body": chunk, "more_body": True}).__await__()
         try:
             waits_for = next(sending)
@@ -81,6 +76,14 @@ class Outlet:
         else:
             self._busy = True
             self._sender = asyncio.create_task(self._drain(_rest(sending, waits_for)))
+
+    def _keep(self, chunk: bytes) -> None:
+        if self._size > self._room:
+            self._waiting.clear()
+            self._ending = True
+        else:
+            self._waiting.append(chunk)
+            self._size += len(chunk)
 
     def beat(self, chunk: bytes) -> None:
         """A heartbeat, where nothing else waits; gives up who has taken nothing since several of them."""

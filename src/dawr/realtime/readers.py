@@ -157,7 +157,7 @@ class ClinicReader(Reader):
         part = batch.part(version)
         if part.entries:
             self.outlet.push(batch.chunk(version))
-            # One for all who have been told the same: with ten thousand, each thing a reader has of its own is felt.
+            # One for all who have been told the same: that is how ``Feed`` knows who can be told the next alike.
             self.versions = part.versions
         return len(part.entries) + (self.show("reset", news) if part.upset else 0)
 
